@@ -1,0 +1,43 @@
+"""What an analysis is: which stages look at which frames, and which aggregator makes the answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pipeline.aggregate.types import Aggregator
+from pipeline.detect.types import AnyDetector
+from pipeline.media.types import FrameIndex, MediaInfo, Sampling
+from pipeline.models.types import Models
+
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A detector and the frames it looks at.
+
+    Attributes:
+        key: Name of what is found; stages with equal keys in one pass run once, whoever asked for them.
+        detector: The detector.
+        sampling: The frames it looks at.
+    """
+
+    key: str
+    detector: AnyDetector
+    sampling: Sampling
+
+
+class Analysis(Protocol):
+    """One module of `pipeline.analyses`; the module's `ANALYSIS` is an instance.
+
+    `parameters` are the members of the Start request that are the operation's own (not Video, JobTag, ...), validated.
+    """
+
+    def models(self) -> Sequence[str]:
+        """Names of the models in the manifest that must be pulled."""
+
+    def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
+        """The stages that serve all these requests at once; thresholds are the loosest of them."""
+
+    def aggregator(self, parameters: Parameters, media: MediaInfo, index: FrameIndex) -> Aggregator:
+        """A fresh aggregator for one request; applies that request's own thresholds and filters."""

@@ -1,0 +1,75 @@
+"""What each stored-video Start/Get pair is called, pages by and sorts by: pure data.
+
+An entry and the file `pipeline/analyses/<analysis>.py` together are an analysis; nothing else lists them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+TIMESTAMPS = "TIMESTAMPS"
+SEGMENTS = "SEGMENTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One pair `Start<name>` / `Get<name>` of the Rekognition API.
+
+    Attributes:
+        name: The pair's common name, for example "LabelDetection".
+        analysis: Module in `pipeline.analyses` and the name used on the command line.
+        result_key: Member of the Get answer that lists the items.
+        orders: SortBy value -> fields of `aggregate.types.Record` to sort by ("-" = descending); the first is the default.
+        aggregates: AggregateBy values; the first is the default.
+        metadata_is_list: True where the Get answer wraps VideoMetadata in a list.
+        echoes_request: True where the Get answer has GetRequestMetadata.
+    """
+
+    name: str
+    analysis: str
+    result_key: str
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"TIMESTAMP": ("timestamp_ms",)})
+    aggregates: tuple[str, ...] = (TIMESTAMPS,)
+    metadata_is_list: bool = False
+    echoes_request: bool = False
+
+    @property
+    def start(self) -> str:
+        """Name of the operation that submits a job."""
+        return f"Start{self.name}"
+
+    @property
+    def get(self) -> str:
+        """Name of the operation that pages over the results."""
+        return f"Get{self.name}"
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation(
+            name="LabelDetection",
+            analysis="labels",
+            result_key="Labels",
+            orders={"TIMESTAMP": ("timestamp_ms", "-confidence", "name"), "NAME": ("name", "-confidence", "timestamp_ms")},
+            aggregates=(TIMESTAMPS, SEGMENTS),
+            echoes_request=True,
+        ),
+        Operation(name="FaceDetection", analysis="faces", result_key="Faces"),
+        Operation(
+            name="SegmentDetection",
+            analysis="segments",
+            result_key="Segments",
+            orders={"TIMESTAMP": ("index", "timestamp_ms")},
+            metadata_is_list=True,
+        ),
+    )
+}
+
+
+def by_analysis(analysis: str) -> Operation:
+    """The operation whose command-line name is `analysis`.
+
+    Raises:
+        KeyError: no operation has that name.
+    """
+    return next((o for o in OPERATIONS.values() if o.analysis == analysis), None) or OPERATIONS[analysis]

@@ -1,0 +1,117 @@
+"""What detectors answer: columnar detections in ratios of the displayed frame, and the two shapes a detector may have."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from pipeline.media.types import F32, I64, Frame, Stretch
+
+Prepared = TypeVar("Prepared")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Objects in one frame, best first.
+
+    Attributes:
+        boxes: (N, 4) float32: left, top, width, height as ratios of the displayed frame, 0 to 1.
+        scores: (N,) float32, 0 to 1.
+        classes: (N,) int64, index into the detector's vocabulary.
+    """
+
+    boxes: F32
+    scores: F32
+    classes: I64
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Faces in one frame, largest first.
+
+    Attributes:
+        boxes: (N, 4) float32: left, top, width, height as ratios of the displayed frame; may reach beyond 0 to 1.
+        scores: (N,) float32, 0 to 1.
+        landmarks: (N, 5, 2) float32 ratios x, y: eye on the picture's left, eye on the right, nose, mouth left, mouth right.
+        pose: (N, 3) float32 degrees: roll, yaw, pitch; -180 to 180, in Rekognition's sense.
+        quality: (N, 2) float32: brightness, sharpness; 0 to 100.
+    """
+
+    boxes: F32
+    scores: F32
+    landmarks: F32
+    pose: F32
+    quality: F32
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Labels of the whole frame, best first.
+
+    Attributes:
+        classes: (N,) int64, index into the tagger's vocabulary.
+        scores: (N,) float32, 0 to 1.
+    """
+
+    classes: I64
+    scores: F32
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Numbers measured on one frame; columns are the detector's own and documented there.
+
+    Attributes:
+        values: (K,) float32.
+    """
+
+    values: F32
+
+
+class Detector(Protocol[Prepared, Found]):
+    """Looks at single frames; stateless.
+
+    `prepare` runs in the decoding thread (scaling, normalising), `detect` in the inferring one.
+    Answers are dataclasses of arrays, so that they can be stored in columns.
+
+    Attributes:
+        batch: Frames per call of `detect`, at most.
+    """
+
+    batch: int
+
+    def prepare(self, frame: Frame) -> Prepared:
+        """What the model needs of a frame; keeps no reference to the frame."""
+
+    def detect(self, prepared: Sequence[Prepared]) -> Sequence[Found]:
+        """One answer per prepared frame."""
+
+
+class Run(Protocol[Prepared, Found]):
+    """One walk of a `StretchDetector` over consecutive frames."""
+
+    def add(self, index: int, prepared: Prepared) -> Iterable[tuple[int, Found]]:
+        """Answers (frame number, found) that became known; the frames come in order without gaps."""
+
+    def finish(self) -> Iterable[tuple[int, Found]]:
+        """The remaining answers; no more frames exist (end of the context, or of the video)."""
+
+
+@runtime_checkable
+class StretchDetector(Protocol[Prepared, Found]):
+    """Needs neighbouring frames; its answer for a frame must not depend on where the video was cut.
+
+    Attributes:
+        context: Frames needed before and after a frame to answer for it.
+    """
+
+    context: int
+
+    def prepare(self, frame: Frame) -> Prepared:
+        """What the run needs of a frame; keeps no reference to the frame."""
+
+    def open(self, stretch: Stretch, frame_count: int) -> Run[Prepared, Found]:
+        """A walk that answers for exactly the frames of `stretch`; it is fed up to `context` frames more on both sides."""
+
+
+AnyDetector = Detector[Any, Any] | StretchDetector[Any, Any]

@@ -1,0 +1,118 @@
+"""One frozen settings object, built in entry points and passed down."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_DATA_DIR = Path("~/.local/share/reelsight").expanduser()
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, from `REELSIGHT_…` environment variables or arguments; see docs/operations.md."""
+
+    model_config = SettingsConfigDict(env_prefix="REELSIGHT_", frozen=True, extra="forbid")
+
+    data_dir: Path = DEFAULT_DATA_DIR
+    """Database, buckets, results, models, keys of a one-machine installation."""
+    database_url: str | None = None
+    """SQLAlchemy URL; None: SQLite `reelsight.db` in the data directory."""
+    broker_url: str | None = None
+    """Celery broker; None: the private redis-server that `serve` starts on `run/redis.sock` in the data directory."""
+    secret_key: SecretStr | None = None
+    """Encrypts access keys and signs tokens, at least 32 characters; None: `secret.key` in the data directory, made on first start."""
+
+    region: str = "us-east-1"
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    tls_port: int = Field(8443, ge=0, le=65535)
+    """Port that serves the same API and the signing certificate over https; 0: any free port."""
+    public_url: str | None = None
+    """How clients reach the http port; None: http://HOST:PORT."""
+    public_https_url: str | None = None
+    """How receivers of notifications reach the https port; None: https://HOST:TLS_PORT."""
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    """Certificate and key of the https port; None: issued by a small CA kept in the data directory."""
+
+    s3_endpoint_url: str | None = None
+    """S3-compatible store; None: directories `buckets/<Bucket>/<Name>` in the data directory."""
+    s3_access_key_id: str | None = None
+    s3_secret_access_key: SecretStr | None = None
+    s3_region: str = "us-east-1"
+    work_bucket: str = "reelsight-work"
+    """Bucket for detections and results when videos are in S3."""
+
+    max_video_bytes: int = 10 * 1024**3
+    max_video_s: int = 6 * 3600
+    max_pixels: int = 8192 * 4320
+    """Largest decoded picture."""
+    decode_stall_s: float = 60.0
+    """A decoder that delivers no frame for this long fails the job."""
+    worker_memory_mb: int = 8192
+    """Address space a worker child may use beyond what it had after loading its models; 0: no limit."""
+
+    linger_s: float = 0.5
+    """How long a new job waits so that others for the same video share its decode."""
+    chunk_s: float = 120.0
+    """Length of a chunk of video, the unit of work and of loss."""
+    lease_s: float = 60.0
+    """A worker renews its lease several times in this period; past it, the chunk is given to another."""
+    sweep_s: float = 5.0
+    max_attempts: int = 3
+    """Tries of a chunk before its jobs fail."""
+    retention: timedelta = timedelta(days=7)
+    page_token_ttl: timedelta = timedelta(hours=24)
+
+    concurrency: int | None = None
+    """Worker children for video; None: one per two cores, at least one."""
+    threads: int | None = None
+    """Inference threads per worker child; None: cores the cgroup grants divided by the concurrency."""
+    device: Literal["cpu", "cuda", "tensorrt"] = "cpu"
+    models_dir: Path | None = None
+    """None: `models` in the data directory."""
+    models_file: Path | None = None
+    """TOML file that overrides entries of the models manifest, for example with a local ONNX file."""
+    accepted_licences: tuple[str, ...] = ()
+    """Licences of weights accepted beyond the permissive ones, for example AGPL-3.0."""
+
+    webhook_networks: tuple[str, ...] = ()
+    """Networks beyond the public internet that notifications may be delivered to, for example 10.0.0.0/8."""
+    webhook_timeout_s: float = 15.0
+    clock_skew: timedelta = timedelta(minutes=5)
+    """How far a signature's date may be from our clock."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """Where the database is."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'reelsight.db'}"
+
+    @property
+    def celery_url(self) -> str:
+        """Where the broker is."""
+        return self.broker_url or f"redis+socket://{self.data_dir / 'run' / 'redis.sock'}"
+
+    @property
+    def http_url(self) -> str:
+        """Base of the URLs given to clients."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def https_url(self) -> str:
+        """Base of the URLs given to receivers of notifications."""
+        return self.public_https_url or f"https://{self.host}:{self.tls_port}"
+
+    @property
+    def models_path(self) -> Path:
+        """Where pulled models are kept."""
+        return self.models_dir or self.data_dir / "models"
+
+    @property
+    def buckets_path(self) -> Path:
+        """Where the directory object store keeps buckets."""
+        return self.data_dir / "buckets"
