@@ -1,5 +1,8 @@
 """One frozen settings object, built in entry points and passed down."""
 
+import hashlib
+import os
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -8,6 +11,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_DATA_DIR = Path("~/.local/share/reelsight").expanduser()
+MAX_SOCKET_PATH = 100
+"""Bytes; Linux allows 107 for a unix socket, others fewer."""
 
 
 class Settings(BaseSettings):
@@ -95,7 +100,16 @@ class Settings(BaseSettings):
     @property
     def celery_url(self) -> str:
         """Where the broker is."""
-        return self.broker_url or f"redis+socket://{self.data_dir / 'run' / 'redis.sock'}"
+        return self.broker_url or f"redis+socket://{self.redis_socket}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Socket of the private redis-server; outside the data directory where that path is too long for a socket."""
+        socket = self.data_dir / "run" / "redis.sock"
+        if len(str(socket)) <= MAX_SOCKET_PATH:
+            return socket
+        name = hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir(), f"reelsight-{os.getuid()}-{name}", "redis.sock")
 
     @property
     def http_url(self) -> str:

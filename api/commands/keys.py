@@ -1,0 +1,50 @@
+"""`reelsight keys`: access keys of accounts."""
+
+import json
+from pathlib import Path
+
+import click
+
+from api.commands.options import data_dir_option, settings_of
+from api.commands.services import connect
+
+
+@click.group()
+def keys() -> None:
+    """Creates, lists and revokes access keys."""
+
+
+@keys.command()
+@click.option("--account", required=True, help="12 digits.")
+@data_dir_option
+def create(data_dir: Path | None, account: str) -> None:
+    """Prints a new access key; its secret is shown this once."""
+    key = connect(settings_of(data_dir)).keys.create(account)
+    click.echo(json.dumps({"AccessKeyId": key.id, "SecretAccessKey": key.secret, "AccountId": key.account}))
+
+
+@keys.command(name="list")
+@data_dir_option
+def list_keys(data_dir: Path | None) -> None:
+    """Prints one JSON object per key, without secrets."""
+    for key in connect(settings_of(data_dir)).keys.list():
+        status = "Inactive" if key.revoked_at else "Active"
+        click.echo(
+            json.dumps(
+                {
+                    "AccessKeyId": key.id,
+                    "AccountId": key.account,
+                    "Status": status,
+                    "CreateDate": key.created_at.isoformat(),
+                }
+            )
+        )
+
+
+@keys.command()
+@click.argument("access_key_id")
+@data_dir_option
+def revoke(data_dir: Path | None, access_key_id: str) -> None:
+    """Makes a key useless at once."""
+    connect(settings_of(data_dir)).keys.revoke(access_key_id)
+    click.echo(f"{access_key_id} is revoked.")

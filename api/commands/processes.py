@@ -1,0 +1,94 @@
+"""The single processes, for machines that run some of them: api, worker, beat, flower."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from api.commands.options import data_dir_option, environment, settings_of
+from pipeline import queue
+from pipeline.settings import Settings
+
+CONTROL_CHILDREN = 2
+NOTIFY_THREADS = 4
+
+
+def api_command(sockets: tuple[int, int] | None = None) -> list[str]:
+    """Starts the http and https listeners, on inherited sockets if given."""
+    inherited = ["--fds", ",".join(map(str, sockets))] if sockets else []
+    return [sys.executable, "-m", "api.cli", "api", *inherited]
+
+
+def worker_command(queues: str, concurrency: int | None = None) -> list[str]:
+    """Starts a Celery worker for the queues; deliveries wait on others' servers and so run in threads."""
+    threads = queues == queue.NOTIFY
+    pool = ["--pool", "threads"] if threads else ["--pool", "prefork"]
+    number = NOTIFY_THREADS if threads else concurrency or CONTROL_CHILDREN
+    return [
+        sys.executable, "-m", "celery", "-A", "workers.app", "--skip-checks", "worker", "-Q", queues, "--concurrency", str(number), *pool,
+        "-E", "--hostname", f"{queues.replace(',', '-')}@%h", "--without-mingle", "--without-gossip", "--loglevel", "WARNING",
+    ]  # fmt: skip
+
+
+def beat_command() -> list[str]:
+    """Starts the clock that wakes the sweeper; it keeps no file, because sweeping has no memory."""
+    return [
+        sys.executable, "-m", "celery", "-A", "workers.app", "beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING",
+    ]  # fmt: skip
+
+
+def flower_command(settings: Settings, port: int, address: str = "127.0.0.1") -> list[str]:
+    """Starts Flower on the broker, its history kept in the data directory."""
+    history = settings.data_dir / "flower.db"
+    return [
+        sys.executable, "-m", "celery", "-A", "workers.app", "flower", f"--address={address}", f"--port={port}", "--persistent=True", f"--db={history}",
+        "--state_save_interval=30000", "--logging=warning",
+    ]  # fmt: skip
+
+
+def _become(command: list[str], settings: Settings) -> None:
+    os.execve(command[0], command, environment(settings))  # noqa: S606 - the commands are ours
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port of the http listener.")
+@click.option("--tls-port", type=int, help="Port of the https listener.")
+@click.option("--fds", hidden=True, help="Inherited listening sockets: http,https.")
+@data_dir_option
+def api(data_dir: Path | None, host: str | None, port: int | None, tls_port: int | None, fds: str | None) -> None:
+    """Serves the API."""
+    from api.serve.listen import serve
+
+    settings = settings_of(data_dir, host=host, port=port, tls_port=tls_port)
+    serve(settings, tuple(int(fd) for fd in fds.split(",")) if fds else None)
+
+
+@click.command()
+@click.option("-Q", "--queues", default=queue.VIDEO, show_default=True, help="Some of video,control,notify.")
+@click.option("--concurrency", type=click.IntRange(1), help="Child processes.")
+@data_dir_option
+def worker(data_dir: Path | None, queues: str, concurrency: int | None) -> None:
+    """Runs a Celery worker."""
+    if unknown := set(queues.split(",")) - set(queue.QUEUES):
+        raise click.BadParameter(f"unknown queue {', '.join(sorted(unknown))}; choose from {', '.join(queue.QUEUES)}")
+    settings = settings_of(data_dir)
+    _become(worker_command(queues, concurrency or settings.concurrency), settings)
+
+
+@click.command()
+@data_dir_option
+def beat(data_dir: Path | None) -> None:
+    """Wakes the sweeper every few seconds; run exactly one per installation (more do no harm)."""
+    _become(beat_command(), settings_of(data_dir))
+
+
+@click.command()
+@click.option("--port", type=int, default=5555, show_default=True)
+@click.option("--address", default="127.0.0.1", show_default=True)
+@data_dir_option
+def flower(data_dir: Path | None, port: int, address: str) -> None:
+    """Runs Flower, the dashboard of the workers."""
+    settings = settings_of(data_dir)
+    _become(flower_command(settings, port, address), settings)

@@ -1,0 +1,37 @@
+"""What the first start of an installation makes: database, keys, credentials, a certificate authority."""
+
+import configparser
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.notify.certificates import server_certificate
+from pipeline.queue import CeleryQueue, make_app
+from pipeline.services import Services
+from pipeline.settings import Settings
+
+ACCOUNT = "000000000000"
+"""Account of the first access key."""
+
+
+def prepare(settings: Settings) -> Iterator[str]:
+    """Makes what is missing and yields lines that tell a new user how to go on."""
+    services = Services.from_settings(settings, CeleryQueue(make_app(settings)))
+    settings.buckets_path.mkdir(exist_ok=True)
+    server_certificate(settings)
+    credentials = settings.data_dir / "credentials"
+    if not credentials.exists():
+        key = services.keys.create(ACCOUNT)
+        _write(credentials, key.id, key.secret, settings.region)
+        yield f"An access key for account {ACCOUNT} was written to {credentials}"
+    yield f"Use it:      export AWS_SHARED_CREDENTIALS_FILE={credentials} AWS_PROFILE=reelsight AWS_ENDPOINT_URL={settings.http_url}"
+    if settings.s3_endpoint_url is None:
+        yield f"Buckets:     {settings.buckets_path}/<Bucket>/<Name>"
+    yield f"Trust for webhooks: {settings.data_dir / 'tls' / 'ca.pem'}"
+
+
+def _write(path: Path, key_id: str, secret: str, region: str) -> None:
+    content = configparser.ConfigParser()
+    content["reelsight"] = {"aws_access_key_id": key_id, "aws_secret_access_key": secret, "region": region}
+    path.touch(mode=0o600)
+    with path.open("w", encoding="ascii") as file:
+        content.write(file)

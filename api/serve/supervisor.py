@@ -1,0 +1,129 @@
+"""Starts, watches and stops the processes of one machine."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+log = structlog.get_logger()
+
+RESTART_AFTER_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Pauses before a process that keeps dying is started again; the last one repeats."""
+STEADY_S = 60.0
+"""A process that lived this long has its pauses forgotten."""
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A process to keep running.
+
+    Attributes:
+        name: Name in logs.
+        command: Argument vector.
+        stop_s: Seconds it gets between SIGTERM and SIGKILL.
+        fds: Descriptors it inherits.
+    """
+
+    name: str
+    command: Sequence[str]
+    stop_s: float = 10.0
+    fds: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Child:
+    """A started program."""
+
+    program: Program
+    process: subprocess.Popen[bytes]
+    started: float
+    failures: int = 0
+    restart_at: float | None = None
+
+
+def _die_with_parent() -> None:
+    """In the child, before exec: a supervisor that is killed takes its children with it, so that none works on unseen."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs programs in their order, restarts the dead, stops them in reverse.
+
+    Attributes:
+        environment: Environment of every child.
+    """
+
+    environment: Mapping[str, str]
+    children: list[Child] = field(default_factory=list)
+    stopping: bool = False
+
+    def start(self, program: Program) -> None:
+        """Starts a program in a process group of its own: a Ctrl-C at the terminal reaches only the supervisor."""
+        self.children.append(Child(program, self._spawn(program), time.monotonic()))
+        log.info("process_started", process=program.name, pid=self.children[-1].process.pid)
+
+    def watch(self, until: Callable[[], bool] = lambda: False, poll_s: float = 0.1) -> None:
+        """Restarts what dies, until asked to stop or `until` is true."""
+        while not self.stopping and not until():
+            for child in self.children:
+                self._revive(child)
+            time.sleep(poll_s)
+
+    def request_stop(self, *_: object) -> None:
+        """Makes `watch` return; usable as a signal handler."""
+        self.stopping = True
+
+    def stop(self) -> None:
+        """Stops every program, last started first, and whatever their groups still hold."""
+        for child in reversed(self.children):
+            self._end(child)
+        self.children.clear()
+
+    def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - the commands are ours
+            program.command,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            pass_fds=program.fds,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has no threads
+        )
+
+    def _revive(self, child: Child) -> None:
+        now = time.monotonic()
+        if child.process.poll() is None:
+            if child.failures and now - child.started > STEADY_S:
+                child.failures = 0
+            return
+        if child.restart_at is None:
+            pause = RESTART_AFTER_S[min(child.failures, len(RESTART_AFTER_S) - 1)]
+            child.failures, child.restart_at = child.failures + 1, now + pause
+            log.warning("process_died", process=child.program.name, status=child.process.returncode, restart_in_s=pause)
+            _kill_group(child.process.pid, signal.SIGKILL)
+        elif now >= child.restart_at:
+            child.process, child.started, child.restart_at = self._spawn(child.program), now, None
+            log.info("process_restarted", process=child.program.name, pid=child.process.pid)
+
+    def _end(self, child: Child) -> None:
+        if child.process.poll() is None:
+            child.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(child.program.stop_s)
+        _kill_group(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+        log.info("process_stopped", process=child.program.name, status=child.process.returncode)
+
+
+def _kill_group(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)

@@ -1,0 +1,122 @@
+"""The one door to Celery outside `workers`: its settings, and wake-ups sent by task name.
+
+The database is the truth; a wake-up that is lost is sent again by the sweeper, so sending never fails a request.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from pipeline.settings import Settings
+
+log = structlog.get_logger()
+
+VIDEO = "video"
+"""Queue of chunks: decoding and inference, minutes each."""
+CONTROL = "control"
+"""Queue of planning, finishing and sweeping: short."""
+NOTIFY = "notify"
+"""Queue of webhook deliveries: waits on other people's servers."""
+QUEUES = (VIDEO, CONTROL, NOTIFY)
+
+PLAN = "reelsight.plan"
+ANALYZE_CHUNK = "reelsight.analyze_chunk"
+FINISH_PASS = "reelsight.finish_pass"  # noqa: S105 - a task, not a password
+SWEEP = "reelsight.sweep"
+DELIVER = "reelsight.deliver"
+ROUTES: Mapping[str, str] = {PLAN: CONTROL, ANALYZE_CHUNK: VIDEO, FINISH_PASS: CONTROL, SWEEP: CONTROL, DELIVER: NOTIFY}
+
+VISIBILITY_TIMEOUT_S = 1800
+"""Past this an unacknowledged message is delivered again; longer than any task may run (TASK_LIMIT_S)."""
+TASK_LIMIT_S = 1500
+SOFT_SHUTDOWN_S = 20.0
+
+
+def make_app(settings: Settings) -> Celery:
+    """The Celery application as both ends need it.
+
+    Source: Celery 5.6 configuration reference. Late acknowledgement together with `task_reject_on_worker_lost` returns the
+    chunk of a killed worker to the queue; prefetch is off because one chunk may take minutes.
+    """
+    app = Celery("reelsight", broker=settings.celery_url)
+    app.conf.update(
+        task_routes={name: {"queue": queue} for name, queue in ROUTES.items()},
+        task_create_missing_queues=True,
+        task_default_queue=CONTROL,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_acks_on_failure=True,
+        task_acks_on_timeout=True,
+        task_time_limit=TASK_LIMIT_S,
+        task_serializer="json",
+        accept_content=["json"],
+        task_send_sent_event=True,
+        worker_send_task_events=True,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        worker_soft_shutdown_timeout=SOFT_SHUTDOWN_S,
+        worker_enable_soft_shutdown_on_idle=False,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_max_tasks_per_child=500,
+        visibility_timeout=VISIBILITY_TIMEOUT_S,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "socket_keepalive": True,
+            "socket_connect_timeout": 2,
+            "health_check_interval": 10,
+            "retry_on_timeout": True,
+        },
+        beat_schedule={
+            "sweep": {"task": SWEEP, "schedule": settings.sweep_s, "options": {"expires": settings.sweep_s * 2}}
+        },
+        timezone="UTC",
+    )
+    return app
+
+
+class CeleryQueue:
+    """Wakes workers; what they then do, they read from the database."""
+
+    def __init__(self, app: Celery) -> None:
+        """A queue that sends through `app`."""
+        self._app = app
+
+    def wake_plan(self, delay_s: float = 0.0) -> None:
+        """Asks for planning; the planner itself waits until jobs have lingered, so the delay is not sent."""
+        self._send(PLAN)
+
+    def wake_chunk(self, chunk_id: str, priority: int = 0) -> None:
+        """Asks for the analysis of a chunk."""
+        self._send(ANALYZE_CHUNK, chunk_id)
+
+    def wake_finish(self, pass_id: str) -> None:
+        """Asks for aggregation of a pass whose chunks are done."""
+        self._send(FINISH_PASS, pass_id)
+
+    def wake_delivery(self) -> None:
+        """Asks for the delivery of due notifications."""
+        self._send(DELIVER)
+
+    def ping(self) -> None:
+        """Reaches the broker.
+
+        Raises:
+            OperationalError: the broker cannot be reached.
+        """
+        with self._app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=2)
+
+    def _send(self, name: str, *arguments: Any) -> None:
+        try:
+            self._app.send_task(name, args=arguments, queue=ROUTES[name], retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("wake_up_lost", task=name, arguments=json.dumps(arguments), reason=str(error))

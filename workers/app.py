@@ -1,0 +1,66 @@
+"""The Celery application and what each worker process holds: services and models, made after the fork."""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from celery.signals import setup_logging, worker_process_init
+
+from pipeline import logs
+from pipeline.models.library import Library
+from pipeline.models.threads import cores
+from pipeline.queue import CeleryQueue, make_app
+from pipeline.services import Services
+from pipeline.settings import Settings
+
+settings = Settings()
+app = make_app(settings)
+app.conf.imports = ("workers.tasks",)
+
+_PR_SET_PDEATHSIG = 1
+
+
+def video_children(settings: Settings) -> int:
+    """Processes that analyse video side by side on this machine: one per two granted cores unless set."""
+    return settings.concurrency or max(1, cores() // 2)
+
+
+def inference_threads(settings: Settings) -> int:
+    """Threads each video process may use for inference, so that all together use the granted cores once."""
+    return settings.threads or max(1, cores() // video_children(settings))
+
+
+@cache
+def services() -> Services:
+    """This process's connections; made on first use, which is after the fork."""
+    return Services.from_settings(settings, CeleryQueue(app))
+
+
+@cache
+def models() -> Library:
+    """This process's models; each is loaded on first use and kept."""
+    return Library.from_settings(settings, threads=inference_threads(settings))
+
+
+@setup_logging.connect
+def _log(**_: Any) -> None:
+    logs.configure(settings.log_level, settings.log_format)
+
+
+@worker_process_init.connect
+def _limit_child(**_: Any) -> None:
+    """Hostile files are decoded here: the child may not outgrow its memory, nor outlive its parent."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if settings.worker_memory_mb and settings.device == "cpu":
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = pages * os.sysconf("SC_PAGE_SIZE") + settings.worker_memory_mb * 1024**2
+        with contextlib.suppress(ValueError):  # a lower limit is in force already
+            resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))

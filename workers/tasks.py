@@ -1,0 +1,48 @@
+"""The tasks: each wakes a function of the domain and decides nothing."""
+
+import os
+import time
+
+from pipeline import queue
+from pipeline.conduct.chunk import analyze_chunk as analyze
+from pipeline.conduct.finish import finish_pass as finish
+from pipeline.conduct.plan import plan as plan_jobs
+from pipeline.conduct.sweep import sweep as sweep_up
+from pipeline.notify.delivery import deliver_due
+from workers.app import app, models, services
+
+
+def worker_name() -> str:
+    """Names this process in leases."""
+    return f"{os.uname().nodename}:{os.getpid()}"
+
+
+@app.task(name=queue.PLAN)
+def plan() -> None:
+    """Plans the jobs that have lingered; waits for those that still do."""
+    while (wait_s := plan_jobs(services())) > 0:
+        time.sleep(wait_s)
+
+
+@app.task(name=queue.ANALYZE_CHUNK)
+def analyze_chunk(chunk_id: str) -> None:
+    """Decodes one chunk once and stores what the detectors found."""
+    analyze(services(), models(), chunk_id, worker_name())
+
+
+@app.task(name=queue.FINISH_PASS)
+def finish_pass(pass_id: str) -> None:
+    """Aggregates a pass and makes its results visible."""
+    finish(services(), pass_id, worker_name())
+
+
+@app.task(name=queue.SWEEP)
+def sweep() -> None:
+    """Mends what was lost: wake-ups, leases, deliveries, expired jobs."""
+    sweep_up(services())
+
+
+@app.task(name=queue.DELIVER)
+def deliver() -> None:
+    """Delivers the notifications that are due."""
+    deliver_due(services())
