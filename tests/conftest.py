@@ -1,0 +1,36 @@
+"""Where the tests find media and models, and what they do without."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """The folder of real clips with ground truth."""
+    folder = Path(os.environ.get("REELSIGHT_TEST_MEDIA", ROOT.parent / "shared" / "media"))
+    if not (folder / "truth").is_dir():
+        pytest.skip(f"no test media at {folder}; set REELSIGHT_TEST_MEDIA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The folder of pulled models."""
+    folder = Path(os.environ.get("REELSIGHT_MODELS_DIR", ROOT / "data" / "models"))
+    if not folder.is_dir() or not any(folder.iterdir()):
+        pytest.skip(f"no models at {folder}; run `reelsight models pull`")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the developer's own installation or credentials."""
+    for name in list(os.environ):
+        if (name.startswith("REELSIGHT_") and name not in {"REELSIGHT_TEST_MEDIA", "REELSIGHT_MODELS_DIR"}) or name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    yield
