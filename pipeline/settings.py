@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     work_bucket: str = "reelsight-work"
     """Bucket for detections and results when videos are in S3."""
 
+    video_cache_bytes: int = 50 * 1024**3
+    """Most that videos fetched from S3 take on a worker's disk; a video in use may exceed it."""
     max_video_bytes: int = 10 * 1024**3
     max_video_s: int = 6 * 3600
     max_pixels: int = 8192 * 4320

@@ -4,16 +4,16 @@ from typing import Protocol
 
 
 class JobQueue(Protocol):
-    """Wakes workers; returns at once and may raise when the broker is away."""
+    """Wakes workers; returns at once and never raises: the sweeper repeats what a broker that is away has lost."""
 
     def wake_plan(self, delay_s: float = 0.0) -> None:
-        """Lets a worker call `plan` after `delay_s` seconds."""
+        """Lets a worker call `plan`, if possible after `delay_s` seconds."""
 
     def wake_chunk(self, chunk_id: str, priority: int = 0) -> None:
-        """Lets a worker call `analyze_chunk`; a higher priority goes first."""
+        """Lets a worker call `analyze_chunk`; a higher priority goes first where the broker knows priorities."""
 
     def wake_finish(self, pass_id: str) -> None:
         """Lets a worker call `finish_pass`."""
 
-    def wake_delivery(self, delay_s: float = 0.0) -> None:
+    def wake_delivery(self) -> None:
         """Lets a worker deliver the notifications that are due."""

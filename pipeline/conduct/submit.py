@@ -1,0 +1,139 @@
+"""Start*: turns a validated request into a queued job, at most one per token."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from pipeline.catalog import Operation
+from pipeline.errors import RequestError
+from pipeline.jobs.types import Job, JobState, VideoRef
+from pipeline.objects.types import NoSuchObjectError, ObjectInfo
+from pipeline.services import Services
+from pipeline.store import jobs
+from pipeline.store.engine import reading, writing
+from pipeline.store.metadata import utcnow
+
+TOKEN_LIFE = timedelta(days=7)
+"""Source: Amazon Rekognition developer guide, "Calling Amazon Rekognition Video operations"."""
+
+NOT_OWN = frozenset({"Video", "JobTag", "NotificationChannel", "ClientRequestToken"})
+
+log = structlog.get_logger()
+
+
+def submit(
+    services: Services, account: str, operation: Operation, request: Mapping[str, Any], now: datetime | None = None
+) -> dict[str, str]:
+    """The answer of a Start call: the id of the new job, or of the one that its token names.
+
+    Raises:
+        RequestError: the token stands for another request, the video cannot be taken, or the topic does not exist.
+    """
+    now = now or utcnow()
+    token, digest = request.get("ClientRequestToken"), request_hash(operation, request)
+    known = _known(services, account, operation, token, digest, now)
+    if known is not None:
+        return {"JobId": known.id}
+    video = _video(services, request["Video"])
+    topic = _topic(services, account, request)
+    job = Job(
+        id=secrets.token_hex(32),
+        account=account,
+        operation=operation.name,
+        parameters={name: value for name, value in request.items() if name not in NOT_OWN},
+        video=video,
+        state=JobState.QUEUED,
+        created_at=now,
+        token=token,
+        request_hash=digest,
+        job_tag=request.get("JobTag"),
+        topic_arn=topic,
+    )
+    return {"JobId": _added(services, operation, job, now).id}
+
+
+def request_hash(operation: Operation, request: Mapping[str, Any]) -> str:
+    """SHA-256 of the operation and the request without its token; the order of members does not matter."""
+    asked = {name: value for name, value in request.items() if name != "ClientRequestToken"}
+    text = json.dumps([operation.name, asked], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _added(services: Services, operation: Operation, job: Job, now: datetime) -> Job:
+    """The job, kept; or the one that another submission with the same token has kept first."""
+    try:
+        with writing(services.engine) as connection:
+            jobs.forget_tokens(connection, now - TOKEN_LIFE)
+            jobs.add(connection, job)
+    except IntegrityError:
+        first = _known(services, job.account, operation, job.token, job.request_hash, now)
+        if first is None:
+            raise
+        return first
+    log.info("job_queued", job_id=job.id, operation=operation.name, account=job.account)
+    services.queue.wake_plan(services.settings.linger_s)
+    return job
+
+
+def _known(
+    services: Services, account: str, operation: Operation, token: str | None, digest: str, now: datetime
+) -> Job | None:
+    if token is None:
+        return None
+    with reading(services.engine) as connection:
+        job = jobs.find_by_token(connection, account, operation.name, token)
+    if job is None or job.created_at <= now - TOKEN_LIFE:
+        return None
+    if job.request_hash != digest:
+        raise RequestError(
+            "IdempotentParameterMismatchException",
+            f"The ClientRequestToken: {token} you have supplied is already in use.",
+        )
+    return job
+
+
+def _video(services: Services, video: Mapping[str, Any]) -> VideoRef:
+    s3_object = video.get("S3Object", {})
+    bucket, name, version = s3_object.get("Bucket"), s3_object.get("Name"), s3_object.get("Version")
+    if not bucket or not name:
+        raise RequestError("InvalidS3ObjectException", "Request has invalid S3 object.")
+    try:
+        info = services.objects.head(bucket, name, version)
+    except NoSuchObjectError:
+        raise RequestError(
+            "InvalidS3ObjectException",
+            "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
+        ) from None
+    _check_size(info, services.settings.max_video_bytes)
+    return VideoRef(bucket, name, version, info.etag, info.size_bytes)
+
+
+def _check_size(info: ObjectInfo, limit: int) -> None:
+    if info.size_bytes == 0:
+        raise RequestError("InvalidS3ObjectException", "Request has invalid S3 object.")
+    if info.size_bytes > limit:
+        raise RequestError(
+            "VideoTooLargeException",
+            f"Video size in bytes: {info.size_bytes} is more than the maximum limit of: {limit} bytes.",
+        )
+
+
+def _topic(services: Services, account: str, request: Mapping[str, Any]) -> str | None:
+    channel = request.get("NotificationChannel")
+    if channel is None:
+        return None
+    arn = str(channel["SNSTopicArn"])
+    with reading(services.engine) as connection:
+        known = services.topics.exists(connection, account, arn)
+    if not known:
+        raise RequestError(
+            "InvalidParameterException",
+            f"NotificationChannel.SNSTopicArn: the topic {arn} does not exist in account {account}.",
+        )
+    return arn

@@ -1,0 +1,141 @@
+"""Buckets of Amazon S3, MinIO or any other store that speaks its protocol."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, ParamValidationError
+
+from pipeline.objects.cache import FileCache
+from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectInfo
+from pipeline.settings import Settings
+
+_NOT_THERE = frozenset(
+    {"404", "403", "400", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "AccessDenied", "InvalidArgument"}
+)
+
+
+def s3_client(settings: Settings) -> Any:
+    """A client for the configured store; credentials come from the settings, else from where AWS tools find them.
+
+    Checksums and path style as stores other than Amazon's need them.
+    """
+    secret = settings.s3_secret_access_key
+    return boto3.client(
+        "s3",
+        endpoint_url=settings.s3_endpoint_url,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key_id,
+        aws_secret_access_key=secret.get_secret_value() if secret else None,
+        config=Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"},
+            retries={"mode": "standard", "max_attempts": 4},
+        ),
+    )
+
+
+class S3Store:
+    """An `ObjectStore` over an S3 client; videos are fetched once and kept on disk for the next chunk."""
+
+    def __init__(self, client: Any, cache_dir: Path, cache_bytes: int) -> None:
+        self._client = client
+        self._cache = FileCache(cache_dir, cache_bytes)
+
+    def head(self, bucket: str, key: str, version: str | None = None) -> ObjectInfo:
+        """Facts of the object."""
+        with _missing_is_named(bucket, key):
+            found = self._client.head_object(**_named(bucket, key, version))
+        return ObjectInfo(found["ContentLength"], found["ETag"].strip('"'), found["LastModified"])
+
+    def read(self, bucket: str, key: str, start: int = 0, stop: int | None = None) -> bytes:
+        """Bytes `start` to `stop`."""
+        if stop is not None and stop <= start:
+            return b""
+        last = "" if stop is None else stop - 1
+        wanted = {} if start == 0 and stop is None else {"Range": f"bytes={start}-{last}"}
+        with _missing_is_named(bucket, key):
+            body: bytes = self._client.get_object(Bucket=bucket, Key=key, **wanted)["Body"].read()
+        return body
+
+    @contextmanager
+    def local_path(self, bucket: str, key: str, etag: str, version: str | None = None) -> Iterator[Path]:
+        """A file of the cache, fetched in parallel ranges when it is not there yet."""
+
+        def fetch(target: Path) -> None:
+            self._check(bucket, key, etag, version)
+            extra = {"VersionId": version} if version else None
+            self._client.download_file(bucket, key, str(target), ExtraArgs=extra)
+            self._check(bucket, key, etag, version)  # the ranges may have come from two objects
+
+        with self._cache.file((bucket, key, version or "", etag), fetch) as path:
+            yield path
+
+    def put(self, bucket: str, key: str, data: bytes) -> None:
+        """One request."""
+        self._client.put_object(Bucket=bucket, Key=key, Body=data)
+
+    def put_file(self, bucket: str, key: str, path: Path) -> None:
+        """One request, or a multipart upload of a large file."""
+        self._client.upload_file(str(path), bucket, key)
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[str]:
+        """Keys in byte order."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for found in pages:
+            for item in found.get("Contents", ()):
+                yield item["Key"]
+
+    def delete(self, bucket: str, key: str) -> None:
+        """One request."""
+        try:
+            self._client.delete_object(Bucket=bucket, Key=key)
+        except ClientError as error:  # Amazon's store answers 204 here; others say that nothing was there
+            if _code(error) not in {"404", "NoSuchKey"}:
+                raise
+
+    def create_bucket(self, bucket: str) -> None:
+        """Makes the bucket where the account may; a bucket of another owner shows when it is written to."""
+        try:
+            self._client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if _code(error) not in {"404", "NoSuchBucket"}:
+                raise
+            self._create(bucket)
+
+    def _create(self, bucket: str) -> None:
+        region = self._client.meta.region_name
+        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        try:
+            self._client.create_bucket(Bucket=bucket, **where)
+        except ClientError as error:
+            if _code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                raise
+
+    def _check(self, bucket: str, key: str, etag: str, version: str | None) -> None:
+        if self.head(bucket, key, version).etag != etag:
+            raise ObjectChangedError(f"{bucket}/{key} was replaced")
+
+
+@contextmanager
+def _missing_is_named(bucket: str, key: str) -> Iterator[None]:
+    try:
+        yield
+    except ParamValidationError:
+        raise NoSuchObjectError(f"{bucket!r} is no bucket") from None
+    except ClientError as error:
+        if _code(error) in _NOT_THERE:
+            raise NoSuchObjectError(f"{bucket}/{key} does not exist or may not be read") from error
+        raise
+
+
+def _named(bucket: str, key: str, version: str | None) -> dict[str, str]:
+    return {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])

@@ -1,0 +1,80 @@
+"""What every operation works with, composed once per process; light, so that the api can import it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from pipeline.jobs.queue_types import JobQueue
+from pipeline.notify.outbox import Outbox
+from pipeline.notify.topics import Topics
+from pipeline.objects.directory import DirectoryStore
+from pipeline.objects.s3 import S3Store, s3_client
+from pipeline.objects.types import Bucket, ObjectStore
+from pipeline.results.tokens import PageTokens
+from pipeline.secrets import load_secret_key
+from pipeline.settings import Settings
+from pipeline.store.engine import connect
+from pipeline.store.keys import KeyStore
+from pipeline.store.migrate import migrate
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of an installation; make it after forking.
+
+    Attributes:
+        settings: How the installation is set up.
+        engine: The database.
+        keys: Access keys.
+        objects: The videos.
+        work: Our own objects: detections and results.
+        tokens: Page tokens.
+        queue: Wakes workers.
+        topics: Where completions are announced.
+        outbox: Notifications that are due.
+    """
+
+    settings: Settings
+    engine: Engine
+    keys: KeyStore
+    objects: ObjectStore
+    work: Bucket
+    tokens: PageTokens
+    queue: JobQueue
+    topics: Topics
+    outbox: Outbox
+
+    @classmethod
+    def from_settings(cls, settings: Settings, queue: JobQueue) -> "Services":
+        """The services of the installation that the settings describe."""
+        secret_key = load_secret_key(settings)
+        engine = connect(settings.sqlalchemy_url)
+        objects, work = _stores(settings)
+        return cls(
+            settings=settings,
+            engine=engine,
+            keys=KeyStore(engine, secret_key),
+            objects=objects,
+            work=work,
+            tokens=PageTokens(secret_key, settings.page_token_ttl),
+            queue=queue,
+            topics=Topics(),
+            outbox=Outbox(),
+        )
+
+    def prepare(self) -> None:
+        """Brings the database to the present schema and makes the bucket of our own objects; any process may call it."""
+        migrate(self.engine)
+        self.work.create()
+
+    def close(self) -> None:
+        """Closes the connections to the database."""
+        self.engine.dispose()
+
+
+def _stores(settings: Settings) -> tuple[ObjectStore, Bucket]:
+    """The store of the videos and the bucket of our own objects."""
+    if settings.s3_endpoint_url is None:
+        return DirectoryStore(settings.buckets_path), Bucket(DirectoryStore(settings.data_dir), "work")
+    store = S3Store(s3_client(settings), settings.data_dir / "cache" / "videos", settings.video_cache_bytes)
+    return store, Bucket(store, settings.work_bucket)

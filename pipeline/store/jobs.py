@@ -1,0 +1,136 @@
+"""Jobs and their result sets in the database; every function works inside the caller's transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, or_, select, update
+
+from pipeline.jobs.types import OPEN_JOBS, Job, JobState, sources
+from pipeline.store.rows import job_of, job_values
+from pipeline.store.schema import jobs, result_sets
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSet:
+    """The items of a job in one order and aggregation.
+
+    Attributes:
+        sort_by: SortBy value.
+        aggregate: AggregateBy value.
+        object_key: Where the items are in the work store.
+        items: How many there are.
+        offsets: Byte offset of every frame of items, and the end.
+    """
+
+    sort_by: str
+    aggregate: str
+    object_key: str
+    items: int
+    offsets: Sequence[int]
+
+
+def add(connection: Connection, job: Job) -> None:
+    """Keeps a new job.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: its token lives already.
+    """
+    connection.execute(insert(jobs).values(**job_values(job)))
+
+
+def find(connection: Connection, job_id: str) -> Job | None:
+    """The job with this id."""
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
+    return None if row is None else job_of(row)
+
+
+def find_by_token(connection: Connection, account: str, operation: str, token: str) -> Job | None:
+    """The job submitted with this token."""
+    mine = (jobs.c.account == account, jobs.c.operation == operation, jobs.c.token == token)
+    row = connection.execute(select(jobs).where(*mine)).mappings().first()
+    return None if row is None else job_of(row)
+
+
+def forget_tokens(connection: Connection, before: datetime) -> int:
+    """How many tokens of jobs submitted before this moment were freed for another use."""
+    dead = update(jobs).where(jobs.c.token.is_not(None), jobs.c.created_at <= before)
+    return connection.execute(dead.values(token=None)).rowcount
+
+
+def listed(connection: Connection, account: str | None, state: JobState | None, limit: int) -> list[Job]:
+    """Jobs, newest first."""
+    query = select(jobs).order_by(jobs.c.created_at.desc(), jobs.c.id).limit(limit)
+    if account is not None:
+        query = query.where(jobs.c.account == account)
+    if state is not None:
+        query = query.where(jobs.c.state == state.value)
+    return [job_of(row) for row in connection.execute(query).mappings()]
+
+
+def of_pass(connection: Connection, pass_id: str) -> list[Job]:
+    """The open jobs of a pass, oldest first."""
+    mine = (jobs.c.pass_id == pass_id, jobs.c.state.in_(OPEN_JOBS))
+    rows = connection.execute(select(jobs).where(*mine).order_by(jobs.c.created_at, jobs.c.id))
+    return [job_of(row) for row in rows.mappings()]
+
+
+def move(connection: Connection, job: Job, target: JobState, **values: Any) -> bool:
+    """Whether the job moved; not if somebody else moved it since it was read."""
+    unchanged = (jobs.c.id == job.id, jobs.c.attempt == job.attempt, jobs.c.state.in_(sources(target)))
+    return connection.execute(update(jobs).where(*unchanged).values(state=target.value, **values)).rowcount == 1
+
+
+def add_results(connection: Connection, job_id: str, results: Sequence[ResultSet]) -> None:
+    """Makes result sets visible, instead of any the job had."""
+    connection.execute(delete(result_sets).where(result_sets.c.job_id == job_id))
+    for result in results:
+        connection.execute(
+            insert(result_sets).values(
+                job_id=job_id,
+                sort_by=result.sort_by,
+                aggregate=result.aggregate,
+                object_key=result.object_key,
+                items=result.items,
+                offsets=list(result.offsets),
+            )
+        )
+
+
+def find_results(connection: Connection, job_id: str, sort_by: str, aggregate: str) -> ResultSet | None:
+    """The result set of a job in this order and aggregation."""
+    wanted = (result_sets.c.job_id == job_id, result_sets.c.sort_by == sort_by, result_sets.c.aggregate == aggregate)
+    row = connection.execute(select(result_sets).where(*wanted)).mappings().first()
+    return None if row is None else _result_set(row)
+
+
+def expired(connection: Connection, now: datetime, limit: int) -> list[str]:
+    """Ids of jobs that are to be forgotten."""
+    query = select(jobs.c.id).where(jobs.c.expires_at <= now).order_by(jobs.c.expires_at).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def forget(connection: Connection, job_ids: Sequence[str], now: datetime) -> None:
+    """Removes jobs with their result sets, unless they were retried in the meantime."""
+    connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids), jobs.c.expires_at <= now))
+
+
+def waiting(connection: Connection, created_until: datetime, *, lock: bool = False) -> list[Job]:
+    """Queued jobs that are part of no pass, most urgent first."""
+    query = select(jobs).where(jobs.c.state == JobState.QUEUED, jobs.c.pass_id.is_(None))
+    query = query.where(or_(jobs.c.created_at <= created_until, jobs.c.attempt > 0))
+    query = query.order_by(jobs.c.priority.desc(), jobs.c.created_at)
+    if lock:
+        query = query.with_for_update(skip_locked=True)
+    return [job_of(row) for row in connection.execute(query).mappings()]
+
+
+def youngest_waiting(connection: Connection) -> datetime | None:
+    """When the newest queued job without a pass was submitted."""
+    query = select(jobs.c.created_at).where(jobs.c.state == JobState.QUEUED, jobs.c.pass_id.is_(None))
+    return connection.execute(query.order_by(jobs.c.created_at.desc()).limit(1)).scalar()
+
+
+def _result_set(row: Mapping[Any, Any]) -> ResultSet:
+    return ResultSet(row["sort_by"], row["aggregate"], row["object_key"], row["items"], row["offsets"])

@@ -1,0 +1,91 @@
+"""Access keys of accounts; the secrets are kept encrypted because SigV4 needs them back."""
+
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy import Engine, RowMapping, delete, insert, select
+
+from pipeline.errors import RequestError, SetupError
+from pipeline.secrets import cipher
+from pipeline.store.engine import reading, writing
+from pipeline.store.metadata import utcnow
+from pipeline.store.schema import access_keys
+
+_ID_LETTERS = string.ascii_uppercase + "234567"
+_SECRET_LETTERS = string.ascii_letters + string.digits + "+/"
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """What a client signs with; the secret stays out of `repr`.
+
+    Attributes:
+        id: 20 characters beginning with AKIA.
+        secret: 40 characters.
+        account: 12 digits.
+        created_at: When it was made.
+    """
+
+    id: str
+    secret: str = field(repr=False)
+    account: str
+    created_at: datetime
+
+
+class KeyStore:
+    """Makes, finds, lists and revokes access keys."""
+
+    def __init__(self, engine: Engine, secret_key: bytes) -> None:
+        self._engine = engine
+        self._cipher = cipher(secret_key, "access-keys")
+
+    def create(self, account: str) -> AccessKey:
+        """A new key of the account.
+
+        Raises:
+            RequestError: `account` does not consist of 12 digits.
+        """
+        if not re.fullmatch(r"[0-9]{12}", account):
+            raise RequestError("InvalidParameterException", f"account must consist of 12 digits, not {account!r}")
+        key = AccessKey("AKIA" + _pick(_ID_LETTERS, 16), _pick(_SECRET_LETTERS, 40), account, utcnow())
+        encrypted = self._cipher.encrypt(key.secret.encode()).decode()
+        with writing(self._engine) as connection:
+            connection.execute(
+                insert(access_keys).values(id=key.id, account=account, secret=encrypted, created_at=key.created_at)
+            )
+        return key
+
+    def find(self, key_id: str) -> AccessKey | None:
+        """The key with this id, unless it was revoked or never existed."""
+        with reading(self._engine) as connection:
+            row = connection.execute(select(access_keys).where(access_keys.c.id == key_id)).mappings().first()
+        return None if row is None else self._key(row)
+
+    def list(self) -> Sequence[AccessKey]:
+        """All keys, oldest first."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(access_keys).order_by(access_keys.c.created_at, access_keys.c.id))
+            return [self._key(row) for row in rows.mappings()]
+
+    def revoke(self, key_id: str) -> bool:
+        """Whether the key existed; it is of no use any more."""
+        with writing(self._engine) as connection:
+            return connection.execute(delete(access_keys).where(access_keys.c.id == key_id)).rowcount == 1
+
+    def _key(self, row: RowMapping) -> AccessKey:
+        try:
+            secret = self._cipher.decrypt(row["secret"].encode()).decode()
+        except InvalidToken:
+            raise SetupError(
+                "access keys were encrypted with another secret key; set REELSIGHT_SECRET_KEY to the one they were made with"
+            ) from None
+        return AccessKey(row["id"], secret, row["account"], row["created_at"])
+
+
+def _pick(letters: str, count: int) -> str:
+    return "".join(secrets.choice(letters) for _ in range(count))

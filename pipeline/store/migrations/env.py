@@ -1,0 +1,13 @@
+"""How Alembic runs the migrations: on the connection that `migrate` gives it."""
+
+from alembic import context
+
+from pipeline.store import schema
+from pipeline.store.metadata import metadata
+
+assert schema.jobs.metadata is metadata  # the import fills the metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, render_as_batch=connection.dialect.name == "sqlite")
+with context.begin_transaction():
+    context.run_migrations()
