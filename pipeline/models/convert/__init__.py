@@ -1,0 +1,1 @@
+"""Recipes that turn published weights into ONNX, without the frameworks they were trained in."""
