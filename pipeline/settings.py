@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     webhook_networks: tuple[str, ...] = ()
     """Networks beyond the public internet that notifications may be delivered to, for example 10.0.0.0/8."""
     webhook_timeout_s: float = 15.0
+    webhook_ca_file: Path | None = None
+    """Authorities trusted in https receivers beside those of the system, PEM."""
     clock_skew: timedelta = timedelta(minutes=5)
     """How far a signature's date may be from our clock."""
 
