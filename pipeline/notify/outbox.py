@@ -97,7 +97,7 @@ class Outbox:
         _address(connection, values["id"], now, live)
         return str(values["id"])
 
-    def invite(self, connection: Connection, subscription: Mapping[str, Any], kind: Kind, now: datetime) -> str:
+    def invite(self, connection: Connection, subscription: Mapping[Any, Any], kind: Kind, now: datetime) -> str:
         """MessageId of a new confirmation message for one subscription, in place of earlier ones under way."""
         drop_undelivered(connection, subscription["arn"])
         text = invitation(kind, subscription["topic_arn"], subscription["arn"])
@@ -114,7 +114,9 @@ class Outbox:
         )
         proven = and_(subscriptions.c.state == SubscriptionState.CONFIRMED, subscriptions.c.failures == 0)
         waiting = (
-            select(deliveries.c.notification_id, deliveries.c.subscription_arn, deliveries.c.next_at, place.label("place"))
+            select(
+                deliveries.c.notification_id, deliveries.c.subscription_arn, deliveries.c.next_at, place.label("place")
+            )
             .join_from(deliveries, subscriptions, subscriptions.c.arn == deliveries.c.subscription_arn)
             .where(_free(now), proven if lane is Lane.PROVEN else ~proven, deliveries.c.subscription_arn.not_in(flying))
             .subquery()

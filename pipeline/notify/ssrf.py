@@ -17,7 +17,7 @@ IPV4_COMPATIBLE = IPv6Network("::/96")
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
-class AddressRefused(ReelsightError):
+class AddressRefused(ReelsightError):  # noqa: N818 - what happened, as in pipeline.errors
     """A webhook's host is, or resolves to, an address that deliveries may not reach."""
 
 

@@ -47,6 +47,11 @@ class Subscription:
     state: SubscriptionState
 
     @property
+    def confirmed(self) -> bool:
+        """Whether it gets what is published."""
+        return self.state is SubscriptionState.CONFIRMED
+
+    @property
     def shown_arn(self) -> str:
         """The ARN as lists show it."""
         return PENDING_CONFIRMATION if self.state is SubscriptionState.PENDING else self.arn

@@ -74,7 +74,14 @@ class Topics:
         if len(tags) > MAX_TAGS:
             raise RequestError("TagLimitExceeded", f"Tags: a topic has at most {MAX_TAGS} tags")
         account, name = arn.split(":")[4:]
-        values = {"arn": arn, "account": account, "name": name, "attributes": wanted, "tags": dict(tags), "created_at": now}
+        values = {
+            "arn": arn,
+            "account": account,
+            "name": name,
+            "attributes": wanted,
+            "tags": dict(tags),
+            "created_at": now,
+        }
         if not insert_new(connection, topics, values):
             _check_same(connection.execute(select(topics).where(topics.c.arn == arn)).mappings().one(), wanted, tags)
         return arn
@@ -176,7 +183,9 @@ def _check_same(there: RowMapping, attributes: Mapping[str, str], tags: Mapping[
         reason = "Topic already exists with different attributes"
         raise RequestError("InvalidParameter", f"Invalid parameter: Attributes Reason: {reason}")
     if tags and dict(tags) != there["tags"]:
-        raise RequestError("InvalidParameter", "Invalid parameter: Tags Reason: Topic already exists with different tags")
+        raise RequestError(
+            "InvalidParameter", "Invalid parameter: Tags Reason: Topic already exists with different tags"
+        )
 
 
 def _default_policy(arn: str, account: str) -> str:
@@ -184,7 +193,13 @@ def _default_policy(arn: str, account: str) -> str:
         "Sid": "__default_statement_ID",
         "Effect": "Allow",
         "Principal": {"AWS": "*"},
-        "Action": ["SNS:Publish", "SNS:Subscribe", "SNS:GetTopicAttributes", "SNS:SetTopicAttributes", "SNS:DeleteTopic"],
+        "Action": [
+            "SNS:Publish",
+            "SNS:Subscribe",
+            "SNS:GetTopicAttributes",
+            "SNS:SetTopicAttributes",
+            "SNS:DeleteTopic",
+        ],
         "Resource": arn,
         "Condition": {"StringEquals": {"AWS:SourceOwner": account}},
     }

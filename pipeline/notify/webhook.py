@@ -21,7 +21,7 @@ MAX_SNIPPET = 200
 """Characters of a failed response that are kept to tell the operator why."""
 
 
-class DeliveryFailed(ReelsightError):
+class DeliveryFailed(ReelsightError):  # noqa: N818 - what happened, as in pipeline.errors
     """No response came."""
 
 
@@ -92,7 +92,9 @@ def _snippet(chunks: Iterable[bytes]) -> str:
         raw += chunk
         if len(raw) > MAX_RESPONSE_BYTES:
             break
-    return "".join(c if c.isprintable() else " " for c in raw[: 4 * MAX_SNIPPET].decode("utf-8", "replace"))[:MAX_SNIPPET]
+    return "".join(c if c.isprintable() else " " for c in raw[: 4 * MAX_SNIPPET].decode("utf-8", "replace"))[
+        :MAX_SNIPPET
+    ]
 
 
 def _left_s(deadline: float) -> float:
@@ -152,7 +154,9 @@ class _TimedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """See `httpcore.NetworkStream`."""
-        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, _left_s(self._deadline)), self._deadline)
+        return _TimedStream(
+            self._stream.start_tls(ssl_context, server_hostname, _left_s(self._deadline)), self._deadline
+        )
 
     def get_extra_info(self, info: str) -> Any:
         """See `httpcore.NetworkStream`."""
