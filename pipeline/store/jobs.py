@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from pipeline.jobs.types import OPEN_JOBS, Job, JobState, sources
 from pipeline.store.rows import job_of, job_values
@@ -116,20 +116,17 @@ def forget(connection: Connection, job_ids: Sequence[str], now: datetime) -> Non
     connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids), jobs.c.expires_at <= now))
 
 
-def waiting(connection: Connection, created_until: datetime, *, lock: bool = False) -> list[Job]:
-    """Queued jobs that are part of no pass, most urgent first."""
+def waiting(connection: Connection) -> list[Job]:
+    """Queued jobs that are part of no pass and that no other transaction is taking, most urgent first."""
     query = select(jobs).where(jobs.c.state == JobState.QUEUED, jobs.c.pass_id.is_(None))
-    query = query.where(or_(jobs.c.created_at <= created_until, jobs.c.attempt > 0))
-    query = query.order_by(jobs.c.priority.desc(), jobs.c.created_at)
-    if lock:
-        query = query.with_for_update(skip_locked=True)
+    query = query.order_by(jobs.c.priority.desc(), jobs.c.created_at).with_for_update(skip_locked=True)
     return [job_of(row) for row in connection.execute(query).mappings()]
 
 
-def youngest_waiting(connection: Connection) -> datetime | None:
-    """When the newest queued job without a pass was submitted."""
-    query = select(jobs.c.created_at).where(jobs.c.state == JobState.QUEUED, jobs.c.pass_id.is_(None))
-    return connection.execute(query.order_by(jobs.c.created_at.desc()).limit(1)).scalar()
+def join(connection: Connection, job: Job, pass_id: str) -> None:
+    """Makes a waiting job part of a pass; what the pass writes for it carries the new attempt."""
+    mine = (jobs.c.id == job.id, jobs.c.pass_id.is_(None))
+    connection.execute(update(jobs).where(*mine).values(pass_id=pass_id, attempt=job.attempt + 1))
 
 
 def _result_set(row: Mapping[Any, Any]) -> ResultSet:

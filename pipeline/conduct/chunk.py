@@ -1,0 +1,160 @@
+"""Analysis of one chunk: one decode for all jobs of the pass, under a lease, with progress, harmless to repeat."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote
+
+import structlog
+
+from pipeline import analyses
+from pipeline.analyses.types import Stage
+from pipeline.conduct.facts import index_key, media_of, pass_prefix, unpack_index
+from pipeline.conduct.lease import Heartbeat
+from pipeline.conduct.limits import decode_limits
+from pipeline.conduct.outcome import Outcome, fail_pass, give_back, keep, put_off
+from pipeline.conduct.progress import Progress
+from pipeline.conduct.stoppable import stoppable
+from pipeline.detect.columns import pack
+from pipeline.errors import JobFailed, LeaseLost
+from pipeline.jobs.types import Chunk, Job, Pass
+from pipeline.media.types import Stretch
+from pipeline.models.types import Models
+from pipeline.objects.types import NoSuchObjectError, ObjectChangedError
+from pipeline.run import StageResult, run
+from pipeline.services import Services
+from pipeline.store import jobs, passes
+from pipeline.store.engine import writing
+from pipeline.store.metadata import utcnow
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A leased chunk with what it is part of and for whom."""
+
+    chunk: Chunk
+    pass_: Pass
+    jobs: Sequence[Job]
+
+
+def analyze_chunk(services: Services, models: Models, chunk_id: str, worker: str) -> bool:
+    """Whether this call settled the chunk: not if it did not wait for a worker, or was lost on the way."""
+    taken = _take(services, chunk_id, worker)
+    if taken is None:
+        return False
+    chunk = taken.chunk
+    bound = structlog.contextvars.bound_contextvars(pass_id=chunk.pass_id, chunk_id=chunk.id, attempt=chunk.attempt)
+    with bound:
+        return _settled(services, models, taken)
+
+
+def _take(services: Services, chunk_id: str, worker: str) -> _Taken | None:
+    until = utcnow() + timedelta(seconds=services.settings.lease_s)
+    with writing(services.engine) as connection:
+        chunk = passes.claim_chunk(connection, chunk_id, worker, until)
+        if chunk is None:
+            return None
+        pass_ = passes.find(connection, chunk.pass_id)
+        wanted = [job for job in jobs.of_pass(connection, chunk.pass_id) if chunk.operation in {None, job.operation}]
+    assert pass_ is not None
+    return _Taken(chunk, pass_, wanted)
+
+
+def _settled(services: Services, models: Models, taken: _Taken) -> bool:
+    try:
+        outcome = _analyze(services, models, taken)
+    except LeaseLost:
+        log.info("chunk_dropped")
+        return False
+    except JobFailed as error:
+        return fail_pass(services, taken.chunk, str(error))
+    except (NoSuchObjectError, ObjectChangedError):
+        reason = "The video was removed or replaced while it was being analysed; start the job again."
+        return fail_pass(services, taken.chunk, reason)
+    except Exception as error:
+        log.exception("chunk_failed")
+        return put_off(services, taken.chunk, f"{type(error).__name__}: {error}")
+    except BaseException:  # the worker is being stopped
+        give_back(services, taken.chunk)
+        raise
+    return keep(services, taken.chunk, outcome)
+
+
+def _analyze(services: Services, models: Models, taken: _Taken) -> Outcome:
+    settings, chunk, video = services.settings, taken.chunk, taken.pass_.video
+    progress = Progress(services.engine, chunk, taken.jobs, settings.lease_s)
+    with Heartbeat(progress.renew, settings.lease_s / 4):
+        stages, errors = _stages(taken.jobs, models)
+        index = unpack_index(services.work.read(index_key(chunk.pass_id)))
+        with services.objects.local_path(video.bucket, video.name, video.etag, video.version) as path:
+            # From here on a stalled decoder or detector must lose its lease, so that only real progress renews it.
+            progress.from_now_on_by_frames()
+            results = run(
+                path,
+                media_of(taken.pass_.media or {}),
+                index,
+                Stretch(chunk.start, chunk.stop),
+                list(_once(stages, progress)),
+                progress.report,
+                limits=decode_limits(settings),
+            )
+        progress.without_frames()
+        found = _packed(services, chunk, results)
+    return _outcome(stages, errors, results, found)
+
+
+def _stages(wanted: Sequence[Job], models: Models) -> tuple[dict[str, Sequence[Stage]], dict[str, Exception]]:
+    """Operation -> its stages, or why they cannot be made."""
+    parameters: dict[str, list[Mapping[str, object]]] = defaultdict(list)
+    for job in wanted:
+        parameters[job.operation].append(job.parameters)
+    stages: dict[str, Sequence[Stage]] = {}
+    errors: dict[str, Exception] = {}
+    for operation, requests in parameters.items():
+        try:
+            stages[operation] = analyses.load(operation).stages(requests, models)
+        except Exception as error:  # one analysis that cannot start must not stop the others
+            errors[operation] = error
+    return stages, errors
+
+
+def _once(stages: Mapping[str, Sequence[Stage]], progress: Progress) -> Sequence[Stage]:
+    """Every stage once, whoever asked for it; it stops when all who did are cancelled."""
+    users: dict[str, list[str]] = defaultdict(list)
+    by_key: dict[str, Stage] = {}
+    for operation, wanted in stages.items():
+        for stage in wanted:
+            users[stage.key].append(operation)
+            by_key.setdefault(stage.key, stage)
+    return [stoppable(stage, lambda key=key: progress.wants(users[key])) for key, stage in by_key.items()]  # type: ignore[misc]
+
+
+def _packed(services: Services, chunk: Chunk, results: Mapping[str, StageResult]) -> dict[str, str]:
+    """Stage key -> where its detections are now."""
+    places = {}
+    for stage, result in results.items():
+        if result.error is None:
+            place = f"{pass_prefix(chunk.pass_id)}{chunk.id}/{chunk.attempt}/{quote(stage, safe='')}"
+            services.work.put(place, pack(result.found))
+            places[stage] = place
+    return places
+
+
+def _outcome(
+    stages: Mapping[str, Sequence[Stage]],
+    errors: Mapping[str, Exception],
+    results: Mapping[str, StageResult],
+    found: Mapping[str, str],
+) -> Outcome:
+    """What is kept: an operation counts as done when all of its stages are."""
+    done, failed = {}, dict(errors)
+    for operation, wanted in stages.items():
+        error = next((results[stage.key].error for stage in wanted if stage.key not in found), None)
+        if error is None:
+            done[operation] = {stage.key: found[stage.key] for stage in wanted}
+        elif isinstance(error, Exception):
+            failed[operation] = error
+    return Outcome(done, failed)

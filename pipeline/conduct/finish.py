@@ -1,0 +1,150 @@
+"""The end of a pass: aggregators run over all detections in time order, results and notifications appear at once."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from pipeline import analyses
+from pipeline.aggregate.feed import feed
+from pipeline.catalog import OPERATIONS
+from pipeline.conduct.facts import index_key, media_of, unpack_index
+from pipeline.conduct.lease import Heartbeat
+from pipeline.conduct.settle import end_job, fail_jobs, settle_pass
+from pipeline.detect.columns import unpack
+from pipeline.errors import JobFailed, LeaseLost
+from pipeline.jobs.types import Chunk, ChunkState, Job, JobState, Pass, PassState
+from pipeline.media.types import FrameIndex, MediaInfo
+from pipeline.objects.types import Bucket
+from pipeline.results.writer import write
+from pipeline.services import Services
+from pipeline.store import jobs, passes
+from pipeline.store.engine import reading, writing
+from pipeline.store.metadata import utcnow
+
+log = structlog.get_logger()
+
+
+def finish_pass(services: Services, pass_id: str, worker: str) -> bool:
+    """Whether the pass is over after this call."""
+    now, lease = utcnow(), timedelta(seconds=services.settings.lease_s)
+    with writing(services.engine) as connection:
+        pass_ = passes.claim(connection, pass_id, PassState.RUNNING, worker, now, now + lease)
+    if pass_ is None:
+        return False
+    if pass_.attempt > 2 * services.settings.max_attempts:
+        return _give_up(services, pass_)
+
+    def renew() -> bool:
+        with writing(services.engine) as connection:
+            return passes.renew(connection, pass_, utcnow() + lease)
+
+    try:
+        with Heartbeat(renew, services.settings.lease_s / 4) as heartbeat:
+            _finish(services, pass_, heartbeat)
+    except LeaseLost:
+        log.info("finish_dropped", pass_id=pass_id)
+        return False
+    return _close(services, pass_)
+
+
+def _finish(services: Services, pass_: Pass, heartbeat: Heartbeat) -> None:
+    with reading(services.engine) as connection:
+        open_jobs, chunks = jobs.of_pass(connection, pass_.id), passes.chunks_of(connection, pass_.id)
+    media, index = media_of(pass_.media or {}), unpack_index(services.work.read(index_key(pass_.id)))
+    for job in open_jobs:
+        heartbeat.check()
+        try:
+            _finish_job(services, pass_, job, chunks, media, index)
+        except JobFailed as error:
+            _fail(services, pass_, job, str(error))
+        except LeaseLost:
+            raise
+        except Exception as error:
+            # The other jobs must not suffer; this one stays open, and the sweeper wakes the pass again.
+            log.exception("job_not_finished", job_id=job.id, attempt=pass_.attempt)
+            if pass_.attempt > services.settings.max_attempts:
+                analysis = OPERATIONS[job.operation].analysis
+                _fail(
+                    services, pass_, job, f"The {analysis} could not be put together: {type(error).__name__}: {error}"
+                )
+
+
+def _finish_job(
+    services: Services, pass_: Pass, job: Job, chunks: Sequence[Chunk], media: MediaInfo, index: FrameIndex
+) -> None:
+    operation = OPERATIONS[job.operation]
+    aggregator = analyses.load(job.operation).aggregator(job.parameters, media, index)
+    found = {
+        stage: _detections(services.work, places)
+        for stage, places in _places(job.operation, chunks, len(index.pts)).items()
+    }
+    records = feed(aggregator, index, media, found)
+    prefix = f"results/{job.id}/{job.attempt}-{pass_.attempt}/"
+    results = write(records, operation.orders, operation.aggregates, services.work, prefix)
+    summary, now = dict(aggregator.summary()), utcnow()
+    with writing(services.engine) as connection:
+        passes.lock(connection, pass_.id)
+        if not passes.renew(connection, pass_, now + timedelta(seconds=services.settings.lease_s)):
+            raise LeaseLost
+        if end_job(services, connection, job, JobState.SUCCEEDED, now, summary=summary, status_message=None):
+            jobs.add_results(connection, job.id, results)
+    services.queue.wake_delivery()
+
+
+def _places(operation: str, chunks: Sequence[Chunk], frame_count: int) -> dict[str, list[str]]:
+    """Stage -> where its detections are, in the order of the video.
+
+    Raises:
+        JobFailed: a stretch is missing.
+    """
+    places: dict[str, list[str]] = defaultdict(list)
+    reached = 0
+    for chunk in chunks:
+        if chunk.state is ChunkState.DONE and operation in chunk.found and chunk.start == reached:
+            reached = chunk.stop
+            for stage, place in chunk.found[operation].items():
+                places[stage].append(place)
+    if reached != frame_count:
+        raise JobFailed(f"The analysis of the video is incomplete from frame {reached} on; start the job again.")
+    return places
+
+
+def _detections(work: Bucket, places: Sequence[str]) -> Iterator[tuple[int, Any]]:
+    """Frame numbers and detections of a stage, one chunk in memory at a time."""
+    for place in places:
+        yield from unpack(work.read(place))
+
+
+def _fail(services: Services, pass_: Pass, job: Job, reason: str) -> None:
+    now = utcnow()
+    with writing(services.engine) as connection:
+        passes.lock(connection, pass_.id)
+        if not passes.renew(connection, pass_, now + timedelta(seconds=services.settings.lease_s)):
+            raise LeaseLost
+        fail_jobs(services, connection, [job], reason, now)
+    services.queue.wake_delivery()
+
+
+def _give_up(services: Services, pass_: Pass) -> bool:
+    """Fails what is left of a pass whose every finisher vanished."""
+    with reading(services.engine) as connection:
+        open_jobs = jobs.of_pass(connection, pass_.id)
+    for job in open_jobs:
+        _fail(services, pass_, job, "The results could not be put together: the process that did died every time.")
+    return _close(services, pass_)
+
+
+def _close(services: Services, pass_: Pass) -> bool:
+    """Ends the pass when no job is open; otherwise gives it back for another try."""
+    now = utcnow()
+    with writing(services.engine) as connection:
+        passes.lock(connection, pass_.id)
+        settle_pass(services, connection, pass_.id, now)
+        passes.release(connection, pass_)
+        ended = passes.find(connection, pass_.id)
+    over = ended is not None and ended.state is PassState.DONE
+    log.info("pass_finished" if over else "pass_put_off", pass_id=pass_.id)
+    return over

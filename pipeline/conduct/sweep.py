@@ -1,0 +1,121 @@
+"""The sweeper: mends what processes that vanished, or a broker that lost its memory, left behind; harmless to repeat."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from pipeline.conduct.outcome import fail_operations, worn_out
+from pipeline.conduct.settle import settle_pass
+from pipeline.conduct.submit import TOKEN_LIFE
+from pipeline.jobs.types import Chunk, ChunkState
+from pipeline.services import Services
+from pipeline.store import jobs, passes, sweeping
+from pipeline.store.engine import reading, writing
+from pipeline.store.metadata import utcnow
+
+WAKES = 32
+"""Wake-ups repeated in one sweep, at most: a long queue needs no reminder of its end, and must not flood the broker."""
+BATCH = 500
+LOST = "the worker vanished"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What one sweep did.
+
+    Attributes:
+        leases: Chunks whose worker had vanished.
+        wakes: Wake-ups sent again for chunks and passes.
+        passes: Finished passes whose detections were deleted.
+        jobs: Expired jobs that were deleted.
+    """
+
+    leases: int
+    wakes: int
+    passes: int
+    jobs: int
+
+
+def sweep(services: Services, now: datetime | None = None) -> Swept:
+    """Looks for everything that is due."""
+    now = now or utcnow()
+    leases = _expire_leases(services, now)
+    wakes = _repeat_wakes(services, now)
+    swept = Swept(leases, wakes, _delete_passes(services, now), _delete_jobs(services, now))
+    if any((swept.leases, swept.passes, swept.jobs)):
+        log.info("swept", leases=swept.leases, wakes=swept.wakes, passes=swept.passes, jobs=swept.jobs)
+    return swept
+
+
+def _expire_leases(services: Services, now: datetime) -> int:
+    with reading(services.engine) as connection:
+        dead = sweeping.dead_chunks(connection, now, BATCH)
+    for chunk in dead:
+        with writing(services.engine) as connection:
+            passes.lock(connection, chunk.pass_id)
+            # A worker may have renewed its lease since: only what is still dead is taken away.
+            if sweeping.still_dead(connection, chunk, now):
+                _bury(services, connection, chunk, now)
+                settle_pass(services, connection, chunk.pass_id, now)
+        log.warning("lease_expired", pass_id=chunk.pass_id, chunk_id=chunk.id, attempt=chunk.attempt)
+    return len(dead)
+
+
+def _bury(services: Services, connection: Connection, chunk: Chunk, now: datetime) -> None:
+    """Gives the chunk of a vanished worker to another; the second time analysis by analysis, at last to nobody."""
+    lost = chunk.lost + 1
+    operations = sorted({job.operation for job in jobs.of_pass(connection, chunk.pass_id)})
+    if lost >= 2 and chunk.operation is None and len(operations) > 1:
+        passes.settle_chunk(connection, chunk, ChunkState.SPLIT, lost=lost, error=LOST)
+        # Two more tries each: one of them is poison, the others must not pay for it.
+        attempt = max(0, services.settings.max_attempts - 2)
+        for operation in operations:
+            passes.add_chunk(connection, chunk.pass_id, chunk.start, chunk.stop, operation, attempt)
+    elif chunk.attempt >= services.settings.max_attempts:
+        passes.settle_chunk(connection, chunk, ChunkState.FAILED, lost=lost, error=LOST)
+        wanted = None if chunk.operation is None else {chunk.operation}
+        fail_operations(services, connection, chunk.pass_id, wanted, worn_out(chunk.operation, chunk, LOST), now)
+    else:
+        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, lost=lost, error=LOST, woken_at=None)
+
+
+def _repeat_wakes(services: Services, now: datetime) -> int:
+    before = now - timedelta(seconds=services.settings.lease_s / 2)
+    with writing(services.engine) as connection:
+        chunks = sweeping.sleeping_chunks(connection, before, now, WAKES)
+        ready = sweeping.ready_passes(connection, before, now, WAKES)
+        plannable = bool(sweeping.unplanned_passes(connection, now)) or bool(jobs.waiting(connection))
+    for chunk_id, priority in chunks:
+        services.queue.wake_chunk(chunk_id, priority)
+    for pass_id in ready:
+        services.queue.wake_finish(pass_id)
+    if plannable:
+        services.queue.wake_plan()
+    services.queue.wake_delivery()
+    return len(chunks) + len(ready)
+
+
+def _delete_passes(services: Services, now: datetime) -> int:
+    with reading(services.engine) as connection:
+        over = sweeping.finished_passes(connection, now, BATCH)
+    for pass_id in over:
+        services.work.delete_prefix(f"passes/{pass_id}/")
+    with writing(services.engine) as connection:
+        sweeping.forget_passes(connection, over)
+    return len(over)
+
+
+def _delete_jobs(services: Services, now: datetime) -> int:
+    """Forgets expired jobs, their files first: a row without files is found again, files without a row never."""
+    with writing(services.engine) as connection:
+        jobs.forget_tokens(connection, now - TOKEN_LIFE)
+        expired = jobs.expired(connection, now, BATCH)
+    for job_id in expired:
+        services.work.delete_prefix(f"results/{job_id}/")
+    with writing(services.engine) as connection:
+        jobs.forget(connection, expired, now)
+    return len(expired)
