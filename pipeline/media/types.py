@@ -67,7 +67,7 @@ class MediaInfo:
         rotation: Clockwise degrees by which the stored picture is turned for display: 0, 90, 180 or 270.
         sample_aspect_ratio: Width of a displayed pixel over its height, after rotation.
         frame_rate: Frames per second over the whole video; exact for constant rates.
-        constant_rate: True where every frame lies on the grid of `frame_rate`.
+        constant_rate: True where frame n lies at n / `frame_rate`, to the rounding of the time base.
         frame_count: Number of displayed frames.
         duration_ms: From the first frame to the end of the last.
         color_range: Range of luma values.
@@ -76,6 +76,7 @@ class MediaInfo:
         stream_index: Index of the chosen video stream in the container.
         audio: The audio streams.
         size_bytes: Size of the file.
+        counted: True where the stream has no usable presentation times: frames are numbered in decoding order from the start.
     """
 
     codec: str
@@ -94,6 +95,7 @@ class MediaInfo:
     stream_index: int
     audio: tuple[AudioInfo, ...]
     size_bytes: int
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

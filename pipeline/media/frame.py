@@ -1,0 +1,132 @@
+"""A decoded picture that scales straight from the decoder's planes."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange as AvRange
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
+
+from pipeline.media.types import U8, ColorRange, MediaInfo, Timestamp
+
+_UNSPECIFIED_MATRICES = (2, 3)  # AVCOL_SPC_UNSPECIFIED and _RESERVED
+_MATRICES: Mapping[int, Colorspace] = {
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.SMPTE170M,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}  # AVColorSpace -> swscale's names. Source: ITU-T H.273, MatrixCoefficients
+
+
+def clockwise_rotation(frame: VideoFrame) -> int:
+    """Degrees clockwise by which the picture is turned for display: 0, 90, 180 or 270; 0 where the matrix is damaged."""
+    counterclockwise = frame.rotation
+    return -counterclockwise % 360 if counterclockwise in (-180, -90, 90, 180) else 0
+
+
+def is_full_range(frame: VideoFrame) -> bool:
+    """Whether luma runs from 0 to 255 instead of 16 to 235."""
+    name = frame.format.name
+    return frame.color_range == AvRange.JPEG or name.startswith("yuvj") or frame.format.is_rgb or name == "pal8"
+
+
+def _matrix(frame: VideoFrame) -> Colorspace:
+    if frame.colorspace in _MATRICES:
+        return _MATRICES[frame.colorspace]
+    # Untagged: high definition is BT.709, the rest BT.601, as players assume.
+    return Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601
+
+
+class Scalers:
+    """One swscale context per target size, kept while they are in use; serves one thread."""
+
+    _KEPT = 16
+
+    def __init__(self) -> None:
+        self._by_size: OrderedDict[tuple[int, int, str], VideoReformatter] = OrderedDict()
+
+    def scale(self, frame: VideoFrame, width: int, height: int, pixel_format: str) -> VideoFrame:
+        """The frame at another size and format, full range."""
+        key = (width, height, pixel_format)
+        scaler = self._by_size.pop(key, None) or VideoReformatter()
+        self._by_size[key] = scaler
+        if len(self._by_size) > self._KEPT:
+            self._by_size.popitem(last=False)
+        smaller = width <= frame.width and height <= frame.height
+        return scaler.reformat(
+            frame,
+            width,
+            height,
+            pixel_format,
+            src_colorspace=_matrix(frame),
+            interpolation=Interpolation.AREA if smaller else Interpolation.BILINEAR,
+            src_color_range=AvRange.JPEG if is_full_range(frame) else AvRange.MPEG,
+            dst_color_range=AvRange.JPEG,
+            threads=1,
+        )
+
+
+class DecodedFrame:
+    """A `Frame` over FFmpeg's picture."""
+
+    __slots__ = ("_media", "_picture", "_scalers", "index", "timestamp")
+
+    def __init__(
+        self, picture: VideoFrame, media: MediaInfo, scalers: Scalers, index: int, timestamp: Timestamp
+    ) -> None:
+        self._picture = picture
+        self._media = media
+        self._scalers = scalers
+        self.index = index
+        self.timestamp = timestamp
+
+    @property
+    def width(self) -> int:
+        """Displayed width in stored pixels."""
+        return self._media.width
+
+    @property
+    def height(self) -> int:
+        """Displayed height in stored pixels."""
+        return self._media.height
+
+    @property
+    def aspect(self) -> float:
+        """Width over height of the picture as a viewer sees it."""
+        return float(self._media.sample_aspect_ratio * self.width / self.height)
+
+    @property
+    def color_range(self) -> ColorRange:
+        """Range of the luma values."""
+        return "FULL" if is_full_range(self._picture) else "LIMITED"
+
+    def rgb(self, width: int, height: int) -> U8:
+        """The whole picture scaled to (height, width, 3) RGB, 0 to 255; contiguous."""
+        turns = self._media.rotation // 90
+        stored = (height, width) if turns % 2 else (width, height)
+        pixels = np.asarray(self._scalers.scale(self._picture, *stored, "rgb24").to_ndarray(), np.uint8)
+        return np.ascontiguousarray(np.rot90(pixels, -turns)) if turns else pixels
+
+    def luma(self) -> U8:
+        """The stored luma plane (rows, columns) in `color_range`, not rotated; a view where the depth is 8 bits."""
+        picture, layout = self._picture, self._picture.format
+        depth = layout.components[0].bits
+        if layout.is_rgb or layout.has_palette or depth < 8:
+            return _plane(self._scalers.scale(picture, picture.width, picture.height, "gray"), np.uint8)
+        if len({part.plane for part in layout.components}) < min(2, len(layout.components)):
+            return _plane(picture.reformat(format="yuv444p"), np.uint8)  # packed: yuyv422 and its like
+        if depth == 8:
+            return _plane(picture, np.uint8)
+        # Formats like p010 keep their bits at the top of the word, planar ones at the bottom.
+        shift = 8 if layout.name.startswith(("p0", "p2", "p4")) else depth - 8
+        return (_plane(picture, np.uint16) >> shift).astype(np.uint8)
+
+
+def _plane(picture: VideoFrame, dtype: type[np.uint8] | type[np.uint16]) -> U8:
+    plane = picture.planes[0]
+    rows: U8 = np.frombuffer(memoryview(plane), np.dtype(dtype)).reshape(plane.height, -1)
+    return rows[:, : picture.width]

@@ -1,0 +1,20 @@
+"""Bounds under which foreign files are decoded."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeLimits:
+    """What a file may cost before it is refused.
+
+    Attributes:
+        max_pixels: Width times height of a frame, at most.
+        max_duration_s: Seconds between the first and the last frame, at most.
+        stall_s: Seconds of wall time without a decoded frame after which the file is given up.
+        threads: Decoder threads; one is fastest where several chunks are decoded at once.
+    """
+
+    max_pixels: int = 8192 * 4608
+    max_duration_s: float = 24 * 3600.0
+    stall_s: float = 120.0
+    threads: int = 1
