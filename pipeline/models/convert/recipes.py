@@ -1,0 +1,63 @@
+"""The recipes of the manifest by name."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pipeline.errors import ModelError
+from pipeline.models.sources import Sources
+
+Recipe = Callable[[Mapping[str, Path], Sources], bytes]
+"""Turns the published files, by the names the manifest gives them, into the bytes of an ONNX file."""
+
+
+def convert(recipe: str, files: Mapping[str, Path], sources: Sources) -> bytes:
+    """The ONNX file that `recipe` makes of the published files.
+
+    Raises:
+        ModelError: there is no such recipe, or the files do not suit it.
+    """
+    if recipe not in RECIPES:
+        raise ModelError(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}")
+    return RECIPES[recipe](files, sources)
+
+
+def _onnx(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    return _only(files)
+
+
+def _dynamic(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.dynamic import dynamic
+
+    return dynamic(_only(files))
+
+
+def _paddle(files: Mapping[str, Path], sources: Sources) -> bytes:
+    from pipeline.models.convert.paddle import paddle
+
+    return paddle(files, sources)
+
+
+def _autoshot(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.shots import autoshot
+
+    return autoshot(_only(files))
+
+
+def _transnetv2(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.shots import transnetv2
+
+    return transnetv2(_only(files))
+
+
+def _only(files: Mapping[str, Path]) -> bytes:
+    (path,) = files.values()
+    return path.read_bytes()
+
+
+RECIPES: Mapping[str, Recipe] = {
+    "onnx": _onnx,
+    "dynamic": _dynamic,
+    "paddle": _paddle,
+    "autoshot": _autoshot,
+    "transnetv2": _transnetv2,
+}
