@@ -2,10 +2,10 @@
 
 from alembic import context
 
-from pipeline.store import schema
+from pipeline.store import notify_schema, schema
 from pipeline.store.metadata import metadata
 
-assert schema.jobs.metadata is metadata  # the import fills the metadata
+assert schema.jobs.metadata is notify_schema.topics.metadata is metadata  # the imports fill the metadata
 
 connection = context.config.attributes["connection"]
 context.configure(connection=connection, target_metadata=metadata, render_as_batch=connection.dialect.name == "sqlite")
