@@ -50,6 +50,9 @@ class S3Store:
         """Facts of the object."""
         with _missing_is_named(bucket, key):
             found = self._client.head_object(**_named(bucket, key, version))
+        # Stores that keep no versions ignore the one that was asked for.
+        if version not in {None, "null", found.get("VersionId")}:
+            raise NoSuchObjectError(f"{bucket}/{key} has no version {version!r}")
         return ObjectInfo(found["ContentLength"], found["ETag"].strip('"'), found["LastModified"])
 
     def read(self, bucket: str, key: str, start: int = 0, stop: int | None = None) -> bytes:
