@@ -1,0 +1,131 @@
+"""The notification half of an installation: real database, real http and https ports, boto3 as the user."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import boto3
+import uvicorn
+from botocore.config import Config
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.sns.endpoint import handle
+from api.sns.routes import routes
+from pipeline.notify.certificates import server_certificate
+from pipeline.notify.delivery import deliver_due
+from pipeline.services import Services
+from pipeline.settings import Settings
+
+ACCOUNT = "111122223333"
+
+
+@dataclass(slots=True)
+class WakeUps:
+    """A queue of an installation without workers: it counts what it was asked for."""
+
+    deliveries: int = 0
+
+    def wake_plan(self, delay_s: float = 0.0) -> None:
+        """See `JobQueue`."""
+
+    def wake_chunk(self, chunk_id: str, priority: int = 0) -> None:
+        """See `JobQueue`."""
+
+    def wake_finish(self, pass_id: str) -> None:
+        """See `JobQueue`."""
+
+    def wake_delivery(self, delay_s: float = 0.0) -> None:
+        """See `JobQueue`."""
+        self.deliveries += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An installation that is bound to loopback."""
+
+    services: Services
+    ca_file: Path
+    wake_ups: WakeUps = field(default_factory=WakeUps)
+
+    @property
+    def url(self) -> str:
+        """The http endpoint."""
+        return self.services.settings.http_url
+
+    def client(self) -> Any:
+        """boto3's SNS client of the account."""
+        return boto3.client(
+            "sns",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="AKIAEXAMPLE",
+            aws_secret_access_key="secret",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    def deliver(self) -> int:
+        """What a woken worker does."""
+        return deliver_due(self.services)
+
+
+@contextmanager
+def installed(folder: Path, **changes: Any) -> Iterator[Installation]:
+    """An installation with its data in `folder`; `changes` are settings."""
+    with ExitStack() as stack:
+        http, https = (stack.enter_context(_listening()) for _ in range(2))
+        ports = {"port": http.getsockname()[1], "tls_port": https.getsockname()[1]}
+        settings = Settings(**{"data_dir": folder, **ports, **changes})
+        wake_ups = WakeUps()
+        services = Services.from_settings(settings, wake_ups)
+        stack.callback(services.close)
+        services.prepare()
+        files = server_certificate(settings)
+        app = _app(services)
+        stack.enter_context(_serving(uvicorn.Config(app, log_config=None, ws="none", lifespan="off"), http))
+        secure = uvicorn.Config(
+            app,
+            log_config=None,
+            ws="none",
+            lifespan="off",
+            ssl_certfile=str(files.cert_file),
+            ssl_keyfile=str(files.key_file),
+        )
+        stack.enter_context(_serving(secure, https))
+        yield Installation(services, folder / "tls" / "ca.pem", wake_ups)
+
+
+def _app(services: Services) -> Starlette:
+    """The SNS half of the api; signatures are the business of the whole api's tests."""
+
+    async def signed(request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+        return handle(services, ACCOUNT, form)
+
+    return Starlette(routes=[Route("/", signed, methods=["POST"]), *routes(services)])
+
+
+def _listening() -> socket.socket:
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(128)
+    return sock
+
+
+@contextmanager
+def _serving(config: uvicorn.Config, sock: socket.socket) -> Iterator[None]:
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
