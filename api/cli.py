@@ -15,7 +15,7 @@ COMMANDS = {
     "keys": "api.commands.keys:keys",
     "jobs": "api.commands.jobs:jobs",
     "doctor": "api.commands.doctor:doctor",
-    "models": "workers.commands.models:models",
+    "models": "api.commands.models:models",
     "analyze": "workers.commands.analyze:analyze",
 }
 

@@ -1,14 +1,17 @@
 """One frozen settings object, built in entry points and passed down."""
 
 import hashlib
+import json
 import os
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipeline.errors import SetupError
 
 DEFAULT_DATA_DIR = Path("~/.local/share/reelsight").expanduser()
 MAX_SOCKET_PATH = 100
@@ -31,8 +34,8 @@ class Settings(BaseSettings):
 
     region: str = "us-east-1"
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
-    tls_port: int = Field(8443, ge=0, le=65535)
+    port: int = Field(default=8080, ge=0, le=65535)
+    tls_port: int = Field(default=8443, ge=0, le=65535)
     """Port that serves the same API and the signing certificate over https; 0: any free port."""
     public_url: str | None = None
     """How clients reach the http port; None: http://HOST:PORT."""
@@ -134,3 +137,32 @@ class Settings(BaseSettings):
     def buckets_path(self) -> Path:
         """Where the directory object store keeps buckets."""
         return self.data_dir / "buckets"
+
+
+def settings_of(data_dir: Path | None, **given: object) -> Settings:
+    """Settings from the environment, overridden by what was given on the command line (None: not given).
+
+    Raises:
+        SetupError: a value is refused; the message names the setting.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if data_dir:
+        chosen["data_dir"] = data_dir.expanduser().resolve()
+    try:
+        return Settings(**chosen)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        name = "REELSIGHT_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SetupError(f"{name}: {first['msg']}") from None
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Environment for child processes that must build the same settings."""
+    values = settings.model_dump(mode="json", exclude_unset=True)
+    for name in ("secret_key", "s3_secret_access_key"):
+        secret = getattr(settings, name)
+        if secret is not None:
+            values[name] = secret.get_secret_value()
+    # JSON is the form in which pydantic-settings reads compound values.
+    compound = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    return {**os.environ, **{f"REELSIGHT_{name.upper()}": value for name, value in compound.items()}}

@@ -137,11 +137,14 @@ def summarize(results: dict[str, list[dict[str, Any]]], took: float) -> None:
     shots = [s for s in segments if s["Type"] == "SHOT"]
     print(f"\nShots ({len(shots)})")
     for shot in shots[:40]:
-        print(f"  {shot['ShotSegment']['Index']:3}  {shot['StartTimecodeSMPTE']} – {shot['EndTimecodeSMPTE']}  {shot['ShotSegment']['Confidence']:5.1f} %")
+        extent = f"{shot['StartTimecodeSMPTE']} – {shot['EndTimecodeSMPTE']}"
+        print(f"  {shot['ShotSegment']['Index']:3}  {extent}  {shot['ShotSegment']['Confidence']:5.1f} %")
     for cue in (s for s in segments if s["Type"] == "TECHNICAL_CUE"):
         print(f"  {cue['TechnicalCueSegment']['Type']}  {cue['StartTimecodeSMPTE']} – {cue['EndTimecodeSMPTE']}")
     faces = Counter(face["Timestamp"] for page in results["FaceDetection"] for face in page["Faces"])
-    print(f"\nFaces ({sum(faces.values())} detections in {len(faces)} sampled frames, at most {max(faces.values(), default=0)} at once)")
+    print(
+        f"\nFaces ({sum(faces.values())} detections in {len(faces)} sampled frames, at most {max(faces.values(), default=0)} at once)"
+    )
     for first, last, most in spells(faces):
         print(f"  {first / 1000:6.1f} s – {last / 1000:6.1f} s  up to {most}")
     best: dict[str, float] = {}
@@ -245,7 +248,7 @@ def sample(folder: Path) -> Path:
         from make_sample import render
 
         step("Rendering a sample video")
-        render(path, folder / "cache")
+        render(path)
     return path
 
 

@@ -4,6 +4,7 @@ The pictures come out of the package scikit-image, whose `data` folder states fo
 astronaut (NASA), chelsea (a cat, CC0), coffee (CC0), rocket (SpaceX, CC0).
 """
 
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,17 +12,26 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.sources import fetch_file
+from pipeline.models.manifest import Source, Weights
+from pipeline.models.sources import Sources
 
 WIDTH, HEIGHT, RATE = 640, 360, 25
 SHOT_FRAMES, BLACK_FRAMES = 75, 25
-PICTURES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 PACKAGE = "scikit-image==0.26.0"
+PICTURES = {
+    "astronaut.png": ("88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5", 791555),
+    "chelsea.png": ("596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb", 240512),
+    "coffee.png": ("cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7", 466706),
+    "rocket.jpg": ("c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c", 112525),
+}
+"""File -> sha256 and size in bytes."""
 
 
-def render(path: Path, cache: Path) -> None:
+def render(path: Path) -> None:
     """Writes the sample as H.264 in MP4 to `path`."""
-    pictures = [_picture(fetch_file(PACKAGE, f"skimage/data/{name}", cache)) for name in PICTURES]
+    with tempfile.TemporaryDirectory() as scratch:
+        sources = Sources(Path(scratch))
+        pictures = [_picture(_fetched(sources, name, Path(scratch, name))) for name in PICTURES]
     black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE, options={"crf": "20"})
@@ -35,6 +45,12 @@ def render(path: Path, cache: Path) -> None:
                 container.mux(stream.encode(frame))
                 number += 1
         container.mux(stream.encode())
+
+
+def _fetched(sources: Sources, name: str, into: Path) -> Path:
+    sha256, size = PICTURES[name]
+    sources.obtain(Weights(name, sha256, size, (Source("pypi", PACKAGE, f"skimage/data/{name}"),)), into)
+    return into
 
 
 def _picture(path: Path) -> NDArray[np.uint8]:

@@ -1,7 +1,6 @@
 """Where the tests find media and models, and what they do without."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,9 +27,10 @@ def models_dir() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's own installation or credentials."""
     for name in list(os.environ):
-        if (name.startswith("REELSIGHT_") and name not in {"REELSIGHT_TEST_MEDIA", "REELSIGHT_MODELS_DIR"}) or name.startswith("AWS_"):
+        if (
+            name.startswith("REELSIGHT_") and name not in {"REELSIGHT_TEST_MEDIA", "REELSIGHT_MODELS_DIR"}
+        ) or name.startswith("AWS_"):
             monkeypatch.delenv(name)
-    yield

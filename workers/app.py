@@ -39,13 +39,21 @@ def inference_threads(settings: Settings) -> int:
 @cache
 def services() -> Services:
     """This process's connections; made on first use, which is after the fork."""
-    return Services.from_settings(settings, CeleryQueue(app))
+    made = Services.from_settings(settings, CeleryQueue(app))
+    made.prepare()
+    return made
 
 
 @cache
 def models() -> Library:
     """This process's models; each is loaded on first use and kept."""
-    return Library.from_settings(settings, threads=inference_threads(settings))
+    return Library(
+        settings.models_path,
+        settings.accepted_licences,
+        settings.models_file,
+        threads=inference_threads(settings),
+        device=settings.device,
+    )
 
 
 @setup_logging.connect

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from api.commands.options import data_dir_option, settings_of
+from api.commands.options import data_dir_option
 from api.commands.services import connect
+from pipeline.settings import settings_of
 
 
 @click.group()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from api.commands.options import data_dir_option, environment, settings_of
+from api.commands.options import data_dir_option
 from pipeline import queue
-from pipeline.settings import Settings
+from pipeline.settings import Settings, environment, settings_of
 
 CONTROL_CHILDREN = 2
 NOTIFY_THREADS = 4
@@ -42,8 +42,8 @@ def flower_command(settings: Settings, port: int, address: str = "127.0.0.1") ->
     """Starts Flower on the broker, its history kept in the data directory."""
     history = settings.data_dir / "flower.db"
     return [
-        sys.executable, "-m", "celery", "-A", "workers.app", "flower", f"--address={address}", f"--port={port}", "--persistent=True", f"--db={history}",
-        "--state_save_interval=30000", "--logging=warning",
+        sys.executable, "-m", "celery", "-A", "workers.app", "flower",
+        f"--address={address}", f"--port={port}", "--persistent=True", f"--db={history}", "--state_save_interval=30000", "--logging=warning",
     ]  # fmt: skip
 
 

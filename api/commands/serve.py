@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from api.commands.options import data_dir_option, environment, settings_of
+from api.commands.options import data_dir_option
 from api.commands.processes import api_command, beat_command, flower_command, worker_command
 from api.serve import broker
 from api.serve.first_start import prepare
@@ -19,7 +19,7 @@ from api.serve.listen import listen
 from api.serve.supervisor import Program, Supervisor
 from pipeline import logs, queue
 from pipeline.errors import SetupError
-from pipeline.settings import Settings
+from pipeline.settings import Settings, environment, settings_of
 
 WORKER_STOP_S = queue.SOFT_SHUTDOWN_S + 15
 
@@ -40,9 +40,8 @@ def serve(
     logs.configure(settings.log_level, settings.log_format)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with only_one(settings), contextlib.ExitStack() as stack:
-        plain, secure = (
-            stack.enter_context(_listen(settings.host, number)) for number in (settings.port, settings.tls_port)
-        )
+        plain = stack.enter_context(_listen(settings.host, settings.port))
+        secure = stack.enter_context(_listen_tls(settings))
         settings = settings.model_copy(update={"port": plain.getsockname()[1], "tls_port": secure.getsockname()[1]})
         for line in prepare(settings):
             click.echo(line)
@@ -97,6 +96,15 @@ def only_one(settings: Settings) -> Iterator[None]:
         except BlockingIOError:
             raise SetupError(f"`reelsight serve` already runs on {settings.data_dir}.") from None
         yield
+
+
+def _listen_tls(settings: Settings) -> socket.socket:
+    """The https socket; where nobody chose its port and the usual one is taken, another free one."""
+    if "tls_port" not in settings.model_fields_set:
+        with contextlib.suppress(SetupError):
+            return _listen(settings.host, settings.tls_port)
+        return _listen(settings.host, 0)
+    return _listen(settings.host, settings.tls_port)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,4 +10,6 @@ def connect(settings: Settings) -> Services:
     """Services of the installation that `settings` select; logs only warnings."""
     logs.configure("WARNING", "console")
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Services.from_settings(settings, CeleryQueue(make_app(settings)))
+    services = Services.from_settings(settings, CeleryQueue(make_app(settings)))
+    services.prepare()
+    return services

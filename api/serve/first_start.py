@@ -16,6 +16,7 @@ ACCOUNT = "000000000000"
 def prepare(settings: Settings) -> Iterator[str]:
     """Makes what is missing and yields lines that tell a new user how to go on."""
     services = Services.from_settings(settings, CeleryQueue(make_app(settings)))
+    services.prepare()
     settings.buckets_path.mkdir(exist_ok=True)
     server_certificate(settings)
     credentials = settings.data_dir / "credentials"

@@ -47,6 +47,7 @@ def serve(settings: Settings, fds: tuple[int, ...] | None) -> None:
         else [listen(settings.host, settings.port), listen(settings.host, settings.tls_port)]
     )
     services = Services.from_settings(settings, CeleryQueue(make_app(settings)))
+    services.prepare()
     app = build_app(services)
     certificate, key = server_certificate(settings)
     common = {

@@ -7,7 +7,8 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from pipeline.media.types import F32, I64, Frame, Stretch
 
 Prepared = TypeVar("Prepared")
-Found = TypeVar("Found")
+Fed_contra = TypeVar("Fed_contra", contravariant=True)
+Found_co = TypeVar("Found_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Values:
     values: F32
 
 
-class Detector(Protocol[Prepared, Found]):
+class Detector(Protocol[Prepared, Found_co]):
     """Looks at single frames; stateless.
 
     `prepare` runs in the decoding thread (scaling, normalising), `detect` in the inferring one.
@@ -83,22 +84,22 @@ class Detector(Protocol[Prepared, Found]):
     def prepare(self, frame: Frame) -> Prepared:
         """What the model needs of a frame; keeps no reference to the frame."""
 
-    def detect(self, prepared: Sequence[Prepared]) -> Sequence[Found]:
+    def detect(self, prepared: Sequence[Prepared]) -> Sequence[Found_co]:
         """One answer per prepared frame."""
 
 
-class Run(Protocol[Prepared, Found]):
+class Run(Protocol[Fed_contra, Found_co]):
     """One walk of a `StretchDetector` over consecutive frames."""
 
-    def add(self, index: int, prepared: Prepared) -> Iterable[tuple[int, Found]]:
+    def add(self, index: int, prepared: Fed_contra) -> Iterable[tuple[int, Found_co]]:
         """Answers (frame number, found) that became known; the frames come in order without gaps."""
 
-    def finish(self) -> Iterable[tuple[int, Found]]:
+    def finish(self) -> Iterable[tuple[int, Found_co]]:
         """The remaining answers; no more frames exist (end of the context, or of the video)."""
 
 
 @runtime_checkable
-class StretchDetector(Protocol[Prepared, Found]):
+class StretchDetector(Protocol[Prepared, Found_co]):
     """Needs neighbouring frames; its answer for a frame must not depend on where the video was cut.
 
     Attributes:
@@ -110,7 +111,7 @@ class StretchDetector(Protocol[Prepared, Found]):
     def prepare(self, frame: Frame) -> Prepared:
         """What the run needs of a frame; keeps no reference to the frame."""
 
-    def open(self, stretch: Stretch, frame_count: int) -> Run[Prepared, Found]:
+    def open(self, stretch: Stretch, frame_count: int) -> Run[Prepared, Found_co]:
         """A walk that answers for exactly the frames of `stretch`; it is fed up to `context` frames more on both sides."""
 
 

@@ -1,0 +1,118 @@
+"""`reelsight doctor`: says what is missing and how to mend it."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from sqlalchemy import text
+
+from api.commands.options import data_dir_option
+from api.commands.services import connect
+from api.serve import broker
+from pipeline.errors import ReelsightError
+from pipeline.models.library import Library
+from pipeline.queue import CeleryQueue, make_app
+from pipeline.settings import Settings, settings_of
+
+Check = Callable[[Settings], str]
+LEAST_FREE_BYTES = 2 * 1024**3
+
+
+class AilmentError(Exception):
+    """What is wrong; the text says how to mend it."""
+
+
+@click.command()
+@data_dir_option
+def doctor(data_dir: Path | None) -> None:
+    """Checks the installation; ends with status 1 if something must be mended."""
+    settings = settings_of(data_dir)
+    ill = False
+    for name, check in CHECKS.items():
+        try:
+            click.echo(f"ok    {name}: {check(settings)}")
+        except (AilmentError, ReelsightError, OSError) as error:
+            ill = True
+            click.echo(f"MEND  {name}: {error}")
+        except Exception as error:
+            ill = True
+            click.echo(f"MEND  {name}: {type(error).__name__}: {error}")
+    sys.exit(1 if ill else 0)
+
+
+def python(_: Settings) -> str:
+    """The interpreter's version."""
+    return sys.version.split()[0]
+
+
+def data_folder(settings: Settings) -> str:
+    """That the data directory is writable and has room."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    probe = settings.data_dir / ".doctor"
+    probe.touch()
+    probe.unlink()
+    free = shutil.disk_usage(settings.data_dir).free
+    if free < LEAST_FREE_BYTES:
+        raise AilmentError(
+            f"{settings.data_dir} has only {free / 1e9:.1f} GB free; make room or set REELSIGHT_DATA_DIR."
+        )
+    return f"{settings.data_dir}, {free / 1e9:.0f} GB free"
+
+
+def redis(settings: Settings) -> str:
+    """That a broker can be reached or started."""
+    if settings.broker_url is None and not settings.redis_socket.exists():
+        return f"`reelsight serve` will start {broker.find_server(settings)}"
+    try:
+        CeleryQueue(make_app(settings)).ping()
+    except Exception as error:
+        raise AilmentError(f"the broker does not answer ({error}); start it, or set REELSIGHT_BROKER_URL.") from error
+    return "the broker answers"
+
+
+def database(settings: Settings) -> str:
+    """That the database answers and has the present schema."""
+    services = connect(settings)
+    with services.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    return services.engine.dialect.name
+
+
+def weights(settings: Settings) -> str:
+    """That every default model is pulled and sound."""
+    library = Library(settings.models_path, settings.accepted_licences, settings.models_file)
+    return _sound(list(_faults(library)), len([row for row in library.status() if row.default]))
+
+
+def _faults(library: Library) -> Iterator[str]:
+    defaults = [row for row in library.status() if row.default]
+    yield from (row.name for row in defaults if row.condition == "missing")
+    present = [row.name for row in defaults if row.condition != "missing"]
+    if present:
+        yield from (name for name, fault in library.verify(present).items() if fault)
+
+
+def _sound(faults: list[str], total: int) -> str:
+    if faults:
+        raise AilmentError(f"missing or damaged: {', '.join(faults)}; run `reelsight models pull`.")
+    return f"{total} default models are sound"
+
+
+def access_keys(settings: Settings) -> str:
+    """That somebody can sign requests."""
+    active = [key for key in connect(settings).keys.list() if not key.revoked_at]
+    if not active:
+        raise AilmentError("no access key is active; `reelsight serve` makes the first, or run `reelsight keys create`.")
+    return f"{len(active)} active"
+
+
+CHECKS: dict[str, Check] = {
+    "python": python,
+    "data directory": data_folder,
+    "broker": redis,
+    "database": database,
+    "models": weights,
+    "access keys": access_keys,
+}

@@ -1,0 +1,117 @@
+"""Scores real runs against ground truth.
+
+    scripts/accuracy.py --media DIR [--json FILE] [--predictions OUT] [--only shots,cues,faces,labels]
+
+DIR holds `truth/*.json` beside the media it names. Every figure that the truth allows is printed; OUT gets the raw answers as
+OUT/<analysis>/<path of the media file in DIR>.json. Photos are analysed as videos of one frame. Nothing here feeds back into the product.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import scoring
+from tqdm import tqdm
+
+from pipeline.analyze import analyze
+from pipeline.catalog import OPERATIONS, by_analysis
+from pipeline.errors import ReelsightError
+from pipeline.models.library import Library
+from pipeline.models.threads import cores
+from pipeline.settings import Settings
+
+DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "data" / "models"
+PARAMETERS: Mapping[str, Mapping[str, Any]] = {"segments": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]}}
+"""What the requests say where an operation demands something."""
+
+
+def main() -> None:
+    """Runs the analyses and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--media", type=Path, required=True)
+    parser.add_argument("--json", type=Path, help="where to write all figures")
+    parser.add_argument("--predictions", type=Path, help="where to keep the raw answers")
+    parser.add_argument("--only", type=lambda text: set(text.split(",")), help="some of shots,cues,faces,labels")
+    arguments = parser.parse_args()
+    if not (arguments.media / "truth").is_dir():
+        parser.error(f"{arguments.media} has no folder truth/")
+    settings = Settings()
+    folder = settings.models_path if settings.models_dir or not DEFAULT_MODELS.is_dir() else DEFAULT_MODELS
+    models = Library(folder, settings.accepted_licences, settings.models_file, threads=cores())
+    with tempfile.TemporaryDirectory() as scratch:
+        out = arguments.predictions or Path(scratch)
+        wanted = dict(needed(arguments.media, arguments.only))
+        predict(arguments.media, wanted, models, out)
+        figures = scoring.score(
+            arguments.media,
+            lambda analysis, file: load(out, analysis, file) if analysis in wanted.get(file, ()) else None,
+        )
+    print(table(figures))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+def needed(folder: Path, only: set[str] | None) -> Iterable[tuple[str, list[str]]]:
+    """(media file, analyses) that the truth asks for and that exist."""
+    asked: dict[str, set[str]] = {}
+
+    def ask(figure: str, analysis: str, files: Iterable[str]) -> None:
+        if only is None or figure in only:
+            for file in files:
+                asked.setdefault(file, set()).add(analysis)
+
+    ask("shots", "segments", (video["file"] for video in scoring.shot_truth(folder)))
+    ask("cues", "segments", (file for file, _, _ in scoring.black_truth(folder)))
+    faces, labels = scoring.truth(folder, "faces") or {}, scoring.truth(folder, "labels") or {}
+    ask("faces", "faces", [*faces.get("boxes", {}), *faces.get("counts", {})])
+    ask("labels", "labels", [*labels.get("labels", {}), *labels.get("coco_boxes", {})])
+    for file, analyses in sorted(asked.items()):
+        if (folder / file).is_file():
+            yield file, sorted(analyses)
+
+
+def predict(folder: Path, wanted: Mapping[str, list[str]], models: Library, out: Path) -> None:
+    """Writes one answer per media file and analysis."""
+    began, length = time.monotonic(), 0.0
+    for file in (bar := tqdm(list(wanted), unit="file")):
+        bar.set_postfix_str(file)
+        requests = {by_analysis(name).name: PARAMETERS.get(name, {}) for name in wanted[file]}
+        try:
+            report = analyze(folder / file, requests, models)
+        except ReelsightError as error:
+            raise SystemExit(f"{file}: {error}") from error
+        length += report.media.duration_ms / 1000
+        for name, answer in report.answers.items():
+            path = out / OPERATIONS[name].analysis / f"{file}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps([answer]), encoding="utf-8")
+    print(f"{len(wanted)} files, {length:.0f} s of video, in {time.monotonic() - began:.0f} s")
+
+
+def load(out: Path, analysis: str, file: str) -> scoring.Pages | None:
+    """The pages of an answer that `predict` wrote."""
+    path = out / analysis / f"{file}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """One line per figure."""
+    rows = [(group, *row) for group, values in figures.items() for row in _rows(values)]
+    width = max(len(name) for _, name, _ in rows)
+    return "\n".join(f"{group:8} {name:<{width}}  {value}" for group, name, value in rows)
+
+
+def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in {"missed", "false", "count_errors"}:
+            yield from _rows(value, f"{prefix}{key} ")
+        else:
+            yield f"{prefix}{key}", f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()

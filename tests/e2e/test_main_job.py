@@ -1,0 +1,182 @@
+"""A real video through the whole service, as an AWS user drives it."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.receiver import Receiver, receiver
+from tests.support.service import ROLE, Service, pages, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.weights]
+
+STARTS = {
+    "segment_detection": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]},
+    "face_detection": {},
+    "label_detection": {"MinConfidence": 50},
+}
+KEYS = {"segment_detection": "Segments", "face_detection": "Faces", "label_detection": "Labels"}
+
+
+@pytest.fixture(scope="module")
+def inbox() -> Iterator[Receiver]:
+    """A webhook on loopback."""
+    with receiver() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def topic(service: Service, inbox: Receiver) -> str:
+    """A topic whose subscription is confirmed."""
+    sns = service.client("sns")
+    arn = sns.create_topic(Name="AmazonRekognitionTests")["TopicArn"]
+    sns.subscribe(TopicArn=arn, Protocol="http", Endpoint=inbox.url)
+    envelope = wait_until(lambda: next((e for e in inbox.envelopes() if e["Type"] == "SubscriptionConfirmation"), None))
+    with urllib.request.urlopen(envelope["SubscribeURL"], timeout=10) as answer:
+        assert b"<SubscriptionArn>" in answer.read()
+    return str(arn)
+
+
+@pytest.fixture(scope="module")
+def jobs(service: Service, media: Path, topic: str) -> dict[str, str]:
+    """The three analyses of one clip, submitted in a burst and finished: operation -> JobId."""
+    video = service.put("videos", "google work.mp4", media / "videos/googlework_short.mp4")
+    rekognition = service.client("rekognition")
+    channel = {"SNSTopicArn": topic, "RoleArn": ROLE}
+    started = {
+        name: getattr(rekognition, f"start_{name}")(
+            Video=video, NotificationChannel=channel, JobTag="burst", **arguments
+        )["JobId"]
+        for name, arguments in STARTS.items()
+    }
+    for name, job in started.items():
+        get = getattr(rekognition, f"get_{name}")
+        wait_until(lambda get=get, job=job: get(JobId=job)["JobStatus"] != "IN_PROGRESS", 240)
+    return started
+
+
+def notifications(inbox: Receiver) -> list[dict[str, Any]]:
+    return [json.loads(e["Message"]) for e in inbox.envelopes() if e["Type"] == "Notification"]
+
+
+def test_results_are_true_of_the_clip(service: Service, jobs: dict[str, str]) -> None:
+    rekognition = service.client("rekognition")
+    found = {name: pages(getattr(rekognition, f"get_{name}"), job) for name, job in jobs.items()}
+    for name, job in jobs.items():
+        first = found[name][0]
+        assert (first["JobStatus"], first["JobId"], first["JobTag"]) == ("SUCCEEDED", job, "burst")
+        metadata = first["VideoMetadata"][0] if name == "segment_detection" else first["VideoMetadata"]
+        assert (metadata["Codec"], metadata["FrameWidth"], metadata["FrameHeight"]) == ("h264", 320, 180)
+        assert metadata["Format"] == "QuickTime / MOV"
+    shots = [s for p in found["segment_detection"] for s in p["Segments"] if s["Type"] == "SHOT"]
+    assert 20 <= len(shots) <= 23  # the clip has 20 hard cuts
+    assert shots[0]["StartFrameNumber"] == 0
+    assert {s["StartFrameNumber"] for s in shots} >= {17, 36, 54, 432, 949}
+    labels = {item["Label"]["Name"] for p in found["label_detection"] for item in p["Labels"]}
+    assert "Person" in labels
+    faces = [f for p in found["face_detection"] for f in p["Faces"]]
+    assert any(f["Timestamp"] > 18_000 for f in faces)
+    assert all(0 <= f["Face"]["Confidence"] <= 100 for f in faces)
+
+
+def test_a_burst_shares_one_decode(service: Service, jobs: dict[str, str]) -> None:
+    rows = [json.loads(line) for line in service.cli("jobs", "list", "--json").splitlines()]
+    mine = [row for row in rows if row["JobId"] in jobs.values()]
+    assert len(mine) == 3
+    assert len({row["PassId"] for row in mine}) == 1
+    assert all(row["Progress"] == 100 for row in mine)
+
+
+@pytest.mark.parametrize("name", list(STARTS))
+def test_pages_of_any_size_concatenate_to_the_same_list(service: Service, jobs: dict[str, str], name: str) -> None:
+    get = getattr(service.client("rekognition"), f"get_{name}")
+    lists = [[i for page in pages(get, jobs[name], size) for i in page[KEYS[name]]] for size in (1, 7, 1000)]
+    assert lists[0] == lists[1] == lists[2] != []
+
+
+def test_each_job_is_announced_once(jobs: dict[str, str], inbox: Receiver) -> None:
+    mine = wait_until(
+        lambda: (m := [n for n in notifications(inbox) if n["JobId"] in jobs.values()]) and len(m) >= 3 and m
+    )
+    assert sorted(m["JobId"] for m in mine) == sorted(jobs.values())
+    by_api = {m["API"]: m for m in mine}
+    assert set(by_api) == {"StartSegmentDetection", "StartFaceDetection", "StartLabelDetection"}
+    message = by_api["StartFaceDetection"]
+    assert message["Status"] == "SUCCEEDED"
+    assert message["JobTag"] == "burst"
+    assert message["Video"] == {"S3ObjectName": "google work.mp4", "S3Bucket": "videos"}
+    assert isinstance(message["Timestamp"], int)
+
+
+def test_concurrent_submissions_with_one_token_make_one_job(
+    service: Service, media: Path, topic: str, inbox: Receiver
+) -> None:
+    video = service.put("videos", "white.mp4", media / "odd/white_10s.mp4")
+    request = {
+        "Video": video,
+        "ClientRequestToken": "same-token",
+        "NotificationChannel": {"SNSTopicArn": topic, "RoleArn": ROLE},
+    }
+    with ThreadPoolExecutor(8) as pool:
+        clients = [service.client("rekognition") for _ in range(8)]
+        ids = {job["JobId"] for job in pool.map(lambda c: c.start_face_detection(**request), clients)}
+    assert len(ids) == 1
+    job = ids.pop()
+    rekognition = service.client("rekognition")
+    wait_until(lambda: rekognition.get_face_detection(JobId=job)["JobStatus"] == "SUCCEEDED")
+    assert rekognition.start_face_detection(**request)["JobId"] == job
+    wait_until(lambda: [n for n in notifications(inbox) if n["JobId"] == job])
+    with pytest.raises(ClientError) as refused:
+        rekognition.start_face_detection(**request, JobTag="other")
+    assert refused.value.response["Error"]["Code"] == "IdempotentParameterMismatchException"
+    assert len([n for n in notifications(inbox) if n["JobId"] == job]) == 1
+
+
+def test_a_file_that_is_no_video_fails_its_job_and_says_why(
+    service: Service, topic: str, inbox: Receiver, tmp_path: Path
+) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("This is not a video.\n" * 100)
+    video = service.put("videos", "notes.mp4", text)
+    rekognition = service.client("rekognition")
+    job = rekognition.start_label_detection(Video=video, NotificationChannel={"SNSTopicArn": topic, "RoleArn": ROLE})[
+        "JobId"
+    ]
+    answer = wait_until(lambda: (a := rekognition.get_label_detection(JobId=job))["JobStatus"] != "IN_PROGRESS" and a)
+    assert answer["JobStatus"] == "FAILED"
+    assert answer["StatusMessage"]
+    message = wait_until(lambda: next((n for n in notifications(inbox) if n["JobId"] == job), None))
+    assert (message["Status"], "JobTag" in message) == ("FAILED", False)
+
+
+def test_a_missing_object_is_refused_at_once(service: Service) -> None:
+    with pytest.raises(ClientError) as refused:
+        service.client("rekognition").start_label_detection(
+            Video={"S3Object": {"Bucket": "videos", "Name": "absent.mp4"}}
+        )
+    assert refused.value.response["Error"]["Code"] == "InvalidS3ObjectException"
+
+
+def test_another_account_sees_nothing(service: Service, jobs: dict[str, str]) -> None:
+    import boto3
+
+    key = json.loads(service.cli("keys", "create", "--account", "111122223333"))
+    other = boto3.client(
+        "rekognition",
+        endpoint_url=service.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+    with pytest.raises(ClientError) as refused:
+        other.get_face_detection(JobId=jobs["face_detection"])
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    service.cli("keys", "revoke", key["AccessKeyId"])
+    with pytest.raises(ClientError) as revoked:
+        other.get_face_detection(JobId=jobs["face_detection"])
+    assert revoked.value.response["Error"]["Code"] == "UnrecognizedClientException"

@@ -1,0 +1,160 @@
+"""A running `reelsight serve` of real processes, and the user's side of it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+
+T = TypeVar("T")
+ROLE = "arn:aws:iam::000000000000:role/AnyRole"
+ONE_TRY = Config(retries={"total_max_attempts": 1})
+
+
+@dataclass(slots=True)
+class Service:
+    """One installation in a folder; can be killed and started again.
+
+    Attributes:
+        folder: Its data directory.
+        settings: REELSIGHT_ variables it is started with.
+    """
+
+    folder: Path
+    settings: Mapping[str, str]
+    process: "subprocess.Popen[str] | None" = None
+    endpoint: str = ""
+    lines: list[str] = field(default_factory=list)
+
+    def start(self, timeout_s: float = 120) -> None:
+        """Starts `serve` on free ports and waits for its ready line."""
+        environment = {
+            **os.environ,
+            **{f"REELSIGHT_{k.upper()}": v for k, v in self.settings.items()},
+            "PYTHONWARNINGS": "",
+        }
+        command = [
+            sys.executable,
+            "-m",
+            "api.cli",
+            "serve",
+            "--data-dir",
+            str(self.folder),
+            "--port",
+            "0",
+            "--tls-port",
+            "0",
+        ]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "serve.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+        timer = threading.Timer(timeout_s, self.process.kill)
+        timer.start()
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if line.startswith("ready "):
+                self.endpoint = line.split()[1]
+                break
+        timer.cancel()
+        assert self.process.poll() is None, f"serve did not start:\n{self.log()[-6000:]}"
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 90) -> int:
+        """Sends the signal and waits for the end; the exit status."""
+        assert self.process
+        assert self.process.stdout
+        self.process.send_signal(number)
+        try:
+            status = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            self.process.stdout.close()
+        return status
+
+    def log(self) -> str:
+        """Everything it has logged."""
+        return (self.folder / "serve.log").read_text(encoding="utf-8", errors="replace")
+
+    def client(self, name: str, **config: Any) -> Any:
+        """A boto3 client as the README tells a new user to make one."""
+        key, secret = self.credentials()
+        return boto3.client(
+            name,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            config=Config(**config) if config else None,
+        )
+
+    def credentials(self) -> tuple[str, str]:
+        """Access key id and secret of the first start."""
+        values = dict(
+            line.split(" = ") for line in (self.folder / "credentials").read_text().splitlines() if " = " in line
+        )
+        return values["aws_access_key_id"], values["aws_secret_access_key"]
+
+    def put(self, bucket: str, name: str, path: Path) -> dict[str, Any]:
+        """Makes a file an S3 object; its Video member."""
+        place = self.folder / "buckets" / bucket / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+        return {"S3Object": {"Bucket": bucket, "Name": name}}
+
+    def cli(self, *arguments: str) -> str:
+        """Output of a `reelsight` command on this installation."""
+        environment = {**os.environ, **{f"REELSIGHT_{k.upper()}": v for k, v in self.settings.items()}}
+        command = [sys.executable, "-m", "api.cli", *arguments, "--data-dir", str(self.folder)]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=60).stdout
+
+    def processes(self) -> dict[int, str]:
+        """pid -> command line of every process of this installation, the supervisor included."""
+        return {pid: command for pid, command in _commands() if self._owns(pid, command)}
+
+    def _owns(self, pid: int, command: str) -> bool:
+        if str(self.folder) in command:
+            return True
+        with contextlib.suppress(OSError):
+            return f"REELSIGHT_DATA_DIR={self.folder}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        return False
+
+
+def _commands() -> Iterator[tuple[int, str]]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if command:
+                    yield int(entry.name), command
+
+
+def wait_until(condition: Callable[[], T], timeout_s: float = 120, poll_s: float = 0.1) -> T:
+    """The first true value of `condition`; fails with its name after the timeout."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(poll_s)
+    raise AssertionError(f"not within {timeout_s} s: {condition}")
+
+
+def pages(get: Callable[..., dict[str, Any]], job: str, size: int = 1000, **arguments: Any) -> list[dict[str, Any]]:
+    """All pages of a Get operation."""
+    found, token = [], {}
+    while True:
+        page = get(JobId=job, MaxResults=size, **arguments, **token)
+        found.append(page)
+        if "NextToken" not in page:
+            return found
+        token = {"NextToken": page["NextToken"]}

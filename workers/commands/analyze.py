@@ -1,0 +1,101 @@
+"""`reelsight analyze`: the analyses of one video as files, without any server."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from pipeline import analyses, logs
+from pipeline.analyze import Report
+from pipeline.analyze import analyze as analyze_video
+from pipeline.catalog import OPERATIONS
+from pipeline.conduct.limits import decode_limits
+from pipeline.models.library import Library
+from pipeline.models.threads import cores
+from pipeline.settings import settings_of
+
+PARAMETERS: Mapping[str, Mapping[str, Any]] = {"SegmentDetection": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]}}
+"""What an operation demands; everything else is left to its defaults."""
+NAMES = {operation.analysis: operation.name for operation in OPERATIONS.values()}
+
+
+def _chosen(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in NAMES]:
+        raise click.BadParameter(f"unknown analysis {', '.join(unknown)}; choose from {', '.join(NAMES)}")
+    return names
+
+
+@click.command()
+@click.argument("video", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--analyses",
+    "wanted",
+    default=",".join(NAMES),
+    show_default=True,
+    callback=_chosen,
+    help="Which, separated by commas.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Where to write <analysis>.json.",
+)
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where pulled models are kept.")
+def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path) -> None:
+    """Analyses VIDEO and writes one <analysis>.json per analysis, shaped as the Get* answer with all items."""
+    settings = settings_of(data_dir)
+    logs.configure("WARNING", "console")
+    models = Library(
+        settings.models_path,
+        settings.accepted_licences,
+        settings.models_file,
+        settings.threads or cores(),
+        settings.device,
+    )
+    requests = {NAMES[name]: PARAMETERS.get(NAMES[name], {}) for name in wanted}
+    missing = {row.name for row in models.status() if row.condition == "missing"}
+    if needed := missing & {name for operation in requests for name in analyses.load(operation).models()}:
+        click.echo(f"Pulling {', '.join(sorted(needed))} (once)")
+        models.pull(sorted(needed))
+    out.mkdir(parents=True, exist_ok=True)
+    with tqdm(unit="frame", disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = analyze_video(video, requests, models, progress, decode_limits(settings))
+    for operation, answer in report.answers.items():
+        path = out / f"{OPERATIONS[operation].analysis}.json"
+        path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        click.echo(f"{path}: {summary(operation, answer)}")
+    click.echo(facts(report))
+
+
+def facts(report: Report) -> str:
+    """The video on one line."""
+    media = report.media
+    length = f"{media.frame_count} frames, {media.duration_ms / 1000:.1f} s"
+    return f"{media.codec} {media.width}x{media.height}, {float(media.frame_rate):.3f} fps, {length}"
+
+
+def summary(operation: str, answer: Mapping[str, Any]) -> str:
+    """How many items there are, and of what."""
+    items = answer[OPERATIONS[operation].result_key]
+    kinds = Counter(_kind(item) for item in items)
+    return f"{len(items)} items; " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(8))
+
+
+def _kind(item: Mapping[str, Any]) -> str:
+    """What an item shows, in one word: the most telling name it has."""
+    if "Label" in item:
+        return str(item["Label"]["Name"])
+    if "TechnicalCueSegment" in item:
+        return str(item["TechnicalCueSegment"]["Type"])
+    return str(item.get("Type") or next(name for name in item if name not in {"Timestamp", "Type"}))
