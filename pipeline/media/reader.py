@@ -1,6 +1,6 @@
 """Decoding a stretch of a video: exact frame numbers, whatever the file does with seeking."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -45,12 +45,20 @@ def plan_walks(wanted: I64, keyframes: I64) -> list[Walk]:
 class _Decoder:
     """One open file with its decoder; walks forward and seeks between walks."""
 
-    def __init__(self, container: InputContainer, media: MediaInfo, index: FrameIndex, limits: DecodeLimits) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        media: MediaInfo,
+        index: FrameIndex,
+        limits: DecodeLimits,
+        beat: Callable[[], None],
+    ) -> None:
         self._container = container
         self._stream: VideoStream = container.streams[media.stream_index]  # type: ignore[assignment]
         self._media = media
         self._index = index
         self._limits = limits
+        self._beat = beat
         self._scalers = Scalers()
         self._at_start = True
         self._counted = 0
@@ -81,23 +89,28 @@ class _Decoder:
             key = walk.key - (1 << attempt) + 1
             if key <= 0:
                 break
-            packets = self._land(int(self._index.pts[keyframes[key]]), int(self._index.pts[keyframes[walk.key]]))
+            packets = self._land(int(keyframes[key]), int(keyframes[walk.key]))
             if packets is not None:
                 return packets
         return self._from_start()
 
     def _land(self, aim: int, latest: int) -> Iterator[VideoPacket] | None:
-        """Packets from a keyframe not later than `latest`; None where seeking does not get there."""
+        """Packets from a keyframe not later than frame `latest`; None where seeking does not get there."""
         self._at_start = False
         try:
-            self._container.seek(aim, stream=self._stream, backward=True)
+            self._container.seek(int(self._index.pts[aim]), stream=self._stream, backward=True)
             packets = self._container.demux(self._stream)
             for packet in packets:
                 if packet.is_keyframe and packet.pts is not None:
-                    return _chain(packet, packets) if packet.pts <= latest else None
+                    return _chain(packet, packets) if self._is_keyframe(packet.pts, latest) else None
         except av.FFmpegError:
             return None
         return None
+
+    def _is_keyframe(self, pts: int, latest: int) -> bool:
+        """Whether the probe knows a keyframe at this time: program streams may guess times wrongly after a seek."""
+        number = int(np.searchsorted(self._index.pts, pts))
+        return number <= latest and self._index.pts[number] == pts and bool(np.isin(number, self._index.keyframes))
 
     def _from_start(self) -> Iterator[VideoPacket]:
         if not self._at_start:
@@ -122,6 +135,7 @@ class _Decoder:
         now = monotonic()
         if pictures:
             self._last_progress = now
+            self._beat()
             check_pixels(pictures[0].width, pictures[0].height, self._limits)
         elif now - self._last_progress > self._limits.stall_s:
             raise MediaError(f"Decoding made no progress for {self._limits.stall_s:.0f} seconds.")
@@ -155,6 +169,7 @@ def read(
     stretch: Stretch,
     wanted: I64 | None = None,
     limits: DecodeLimits = DecodeLimits(),  # noqa: B008
+    beat: Callable[[], None] = lambda: None,
 ) -> Iterator[DecodedFrame]:
     """The frames of the stretch in display order; frames that a damaged file lost are left out.
 
@@ -165,6 +180,7 @@ def read(
         stretch: Frames to decode.
         wanted: (N,) int64 ascending frame numbers that somebody looks at; all where None.
         limits: Bounds for the decoder.
+        beat: Called at every sign of progress, also between wanted frames.
 
     Raises:
         MediaError: the file cannot be opened any more, or decoding stalls.
@@ -173,7 +189,7 @@ def read(
         wanted = np.arange(stretch.start, stretch.stop, dtype=np.int64)
     wanted = wanted[(wanted >= stretch.start) & (wanted < stretch.stop)]
     with opened(path, limits) as container:
-        decoder = _Decoder(container, media, index, limits)
+        decoder = _Decoder(container, media, index, limits, beat)
         prepare_decoder(container.streams[media.stream_index], limits)  # type: ignore[arg-type]
         for walk in plan_walks(wanted, index.keyframes):
             yield from decoder.frames(walk)
