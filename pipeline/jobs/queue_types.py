@@ -17,3 +17,6 @@ class JobQueue(Protocol):
 
     def wake_delivery(self) -> None:
         """Lets a worker deliver the notifications that are due."""
+
+    def ping(self) -> None:
+        """Reaches the broker; the one call that raises, when the broker is away."""

@@ -1,0 +1,89 @@
+"""The HTTP application: the AWS API at `/`, beside it health, metrics and what `api.sns` publishes."""
+
+import uuid
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from api import metrics
+from api.dispatch import JSON, Dispatcher, error_body
+from api.health import readiness
+from api.protocol.model import status_of
+from api.protocol.sigv4 import BYTES, SignedRequest
+from api.sns.routes import routes as sns_routes
+from pipeline.services import Services
+
+MAX_BODY_BYTES = 16 * 1024**2
+"""Two images of 5 MiB in base64, the largest request of the model, and room for the rest."""
+
+
+def build_app(services: Services) -> Starlette:
+    """The application over these services."""
+    counters = metrics.Metrics(services.engine)
+    dispatcher = Dispatcher(services, counters)
+
+    async def operation(request: Request) -> Response:
+        """The AWS API: Rekognition's JSON protocol and SNS's query protocol."""
+        body = await _body(request)
+        if body is None:
+            return _too_large()
+        return await run_in_threadpool(dispatcher.serve, _signed(request, body))
+
+    def health(_: Request) -> Response:
+        """Whether this process answers."""
+        return JSONResponse({"status": "ok"})
+
+    def ready(_: Request) -> Response:
+        """Whether database, broker and object store can be reached."""
+        parts = readiness(services)
+        return JSONResponse(dict(parts), 200 if set(parts.values()) == {"ok"} else 503)
+
+    def numbers(_: Request) -> Response:
+        """Prometheus' text format."""
+        return Response(counters.text(), headers={"content-type": metrics.CONTENT_TYPE})
+
+    return Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/ready", ready),
+            Route("/metrics", numbers),
+            Route("/", operation, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+            *sns_routes(services),  # its links, GET /?Action=…, come by the route above: a query may also be signed
+        ]
+    )
+
+
+async def _body(request: Request) -> bytes | None:
+    """The whole body; None: it is too large, and was read no further than that takes to know."""
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > MAX_BODY_BYTES:
+        return None
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return bytes(body)
+
+
+def _signed(request: Request, body: bytes) -> SignedRequest:
+    """The request as it came over the wire: starlette's own URL is decoded, a signature covers the bytes."""
+    scope = request.scope
+    path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
+    headers = [(_text(name).lower(), _text(value)) for name, value in scope["headers"]]
+    return SignedRequest(request.method, _text(path), _text(scope["query_string"]), headers, body)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors=BYTES)
+
+
+def _too_large() -> Response:
+    code = "RequestEntityTooLargeException"
+    message = f"The request is larger than {MAX_BODY_BYTES} bytes."
+    return Response(
+        error_body(code, message), status_of(code), {"connection": "close", "x-amzn-RequestId": str(uuid.uuid4())}, JSON
+    )
