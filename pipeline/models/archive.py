@@ -3,6 +3,7 @@
 import hashlib
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -24,7 +25,7 @@ def extract(archive: Path, member: str, into: Path, max_bytes: int) -> None:
             _from_zip(archive, member, into, max_bytes)
         else:
             _from_tar(archive, member, into, max_bytes)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, tarfile.TarError, EOFError, OSError, RuntimeError) as error:
         raise ModelError(f"cannot read {archive.name}: {error}") from error
 
 

@@ -4,15 +4,19 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import ModelError
 from pipeline.models.manifest import Entry
+
+STALE_S = 24 * 3600
 
 Condition = Literal["ready", "missing", "damaged"]
 
@@ -90,6 +94,14 @@ class Cache:
         digest = hashlib.sha256(raw).hexdigest()
         record = Record(entry.name, entry.version, entry.licence, entry.recipe, digest, len(raw), sources)
         self._replace(self._record_path(entry), json.dumps(asdict(record), indent=2).encode())
+
+    def sweep(self) -> None:
+        """Makes the folder, and removes what pulls that were killed long ago left in it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in (*self.folder.glob(".pull-*"), *self.folder.glob("*/.*.part")):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > STALE_S:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     @contextmanager
     def lock(self, entry: Entry) -> Iterator[None]:

