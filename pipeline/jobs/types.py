@@ -49,29 +49,36 @@ OPEN_CHUNKS = frozenset({ChunkState.QUEUED, ChunkState.RUNNING})
 
 State = TypeVar("State", JobState, PassState, ChunkState)
 
-MOVES: Mapping[StrEnum, frozenset[StrEnum]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.FAILED}),
-    JobState.RUNNING: frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.QUEUED}),
-    JobState.SUCCEEDED: frozenset(),
-    JobState.FAILED: frozenset({JobState.QUEUED}),
-    PassState.PLANNING: frozenset({PassState.RUNNING, PassState.DONE}),
-    PassState.RUNNING: frozenset({PassState.DONE}),
-    PassState.DONE: frozenset(),
-    ChunkState.QUEUED: frozenset({ChunkState.RUNNING, ChunkState.CANCELLED, ChunkState.FAILED, ChunkState.SPLIT}),
-    ChunkState.RUNNING: frozenset(
-        {ChunkState.DONE, ChunkState.FAILED, ChunkState.QUEUED, ChunkState.SPLIT, ChunkState.CANCELLED}
-    ),
-    ChunkState.DONE: frozenset(),
-    ChunkState.FAILED: frozenset(),
-    ChunkState.SPLIT: frozenset(),
-    ChunkState.CANCELLED: frozenset(),
+# One table per kind: equal texts of different kinds would be the same key.
+MOVES: Mapping[type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]] = {
+    JobState: {
+        JobState.QUEUED: frozenset({JobState.RUNNING, JobState.FAILED}),
+        JobState.RUNNING: frozenset({JobState.SUCCEEDED, JobState.FAILED}),
+        JobState.SUCCEEDED: frozenset(),
+        JobState.FAILED: frozenset({JobState.QUEUED}),
+    },
+    PassState: {
+        PassState.PLANNING: frozenset({PassState.RUNNING, PassState.DONE}),
+        PassState.RUNNING: frozenset({PassState.DONE}),
+        PassState.DONE: frozenset(),
+    },
+    ChunkState: {
+        ChunkState.QUEUED: frozenset({ChunkState.RUNNING, ChunkState.CANCELLED}),
+        ChunkState.RUNNING: frozenset(
+            {ChunkState.QUEUED, ChunkState.DONE, ChunkState.FAILED, ChunkState.SPLIT, ChunkState.CANCELLED}
+        ),
+        ChunkState.DONE: frozenset(),
+        ChunkState.FAILED: frozenset(),
+        ChunkState.SPLIT: frozenset(),
+        ChunkState.CANCELLED: frozenset(),
+    },
 }
 """Every legal move; a FAILED job moves only when somebody retries it."""
 
 
 def sources(target: State) -> tuple[State, ...]:
     """The states from which `target` may be entered, for the WHERE of the update that moves."""
-    return tuple(sorted(s for s in type(target) if target in MOVES[s]))
+    return tuple(state for state in type(target) if target in MOVES[type(target)][state])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""An installation without processes: real database and stores, and a queue that remembers whom it woke."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from pipeline.services import Services
+from pipeline.settings import Settings
+
+SECRET = "0123456789abcdef" * 3
+ACCOUNT = "111122223333"
+
+
+@dataclass(slots=True)
+class RememberingQueue:
+    """A `JobQueue` whose wake-ups wait until somebody acts on them."""
+
+    plans: int = 0
+    chunks: list[str] = field(default_factory=list)
+    finishes: list[str] = field(default_factory=list)
+    deliveries: int = 0
+
+    def wake_plan(self, delay_s: float = 0.0) -> None:
+        """See `JobQueue`."""
+        self.plans += 1
+
+    def wake_chunk(self, chunk_id: str, priority: int = 0) -> None:
+        """See `JobQueue`."""
+        self.chunks.append(chunk_id)
+
+    def wake_finish(self, pass_id: str) -> None:
+        """See `JobQueue`."""
+        self.finishes.append(pass_id)
+
+    def wake_delivery(self) -> None:
+        """See `JobQueue`."""
+        self.deliveries += 1
+
+    def forget(self) -> None:
+        """Loses everything, as a broker may."""
+        self.plans = self.deliveries = 0
+        self.chunks.clear()
+        self.finishes.clear()
+
+
+@pytest.fixture
+def queue() -> RememberingQueue:
+    """A queue that wakes nobody."""
+    return RememberingQueue()
+
+
+@pytest.fixture
+def services(engine: Engine, database_url: str, tmp_path: Path, queue: RememberingQueue) -> Iterator[Services]:
+    """Services over an empty database and directories."""
+    settings = Settings(
+        data_dir=tmp_path, database_url=database_url, secret_key=SECRET, linger_s=0.0, lease_s=30.0, chunk_s=1.0
+    )
+    services = Services.from_settings(settings, queue)
+    services.prepare()
+    services.objects.create_bucket("videos")
+    yield services
+    services.close()
