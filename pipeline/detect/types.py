@@ -74,12 +74,11 @@ class Detector(Protocol[Prepared, Found_co]):
 
     `prepare` runs in the decoding thread (scaling, normalising), `detect` in the inferring one.
     Answers are dataclasses of arrays, so that they can be stored in columns.
-
-    Attributes:
-        batch: Frames per call of `detect`, at most.
     """
 
-    batch: int
+    @property
+    def batch(self) -> int:
+        """Frames per call of `detect`, at most."""
 
     def prepare(self, frame: Frame) -> Prepared:
         """What the model needs of a frame; keeps no reference to the frame."""
@@ -100,13 +99,11 @@ class Run(Protocol[Fed_contra, Found_co]):
 
 @runtime_checkable
 class StretchDetector(Protocol[Prepared, Found_co]):
-    """Needs neighbouring frames; its answer for a frame must not depend on where the video was cut.
+    """Needs neighbouring frames; its answer for a frame must not depend on where the video was cut."""
 
-    Attributes:
-        context: Frames needed before and after a frame to answer for it.
-    """
-
-    context: int
+    @property
+    def context(self) -> int:
+        """Frames needed before and after a frame to answer for it."""
 
     def prepare(self, frame: Frame) -> Prepared:
         """What the run needs of a frame; keeps no reference to the frame."""

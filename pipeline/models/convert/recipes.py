@@ -37,6 +37,12 @@ def _paddle(files: Mapping[str, Path], sources: Sources) -> bytes:
     return paddle(files, sources)
 
 
+def _picodet(files: Mapping[str, Path], sources: Sources) -> bytes:
+    from pipeline.models.convert.picodet import picodet
+
+    return picodet(_paddle(files, sources))
+
+
 def _autoshot(files: Mapping[str, Path], _sources: Sources) -> bytes:
     from pipeline.models.convert.shots import autoshot
 
@@ -58,6 +64,7 @@ RECIPES: Mapping[str, Recipe] = {
     "onnx": _onnx,
     "dynamic": _dynamic,
     "paddle": _paddle,
+    "picodet": _picodet,
     "autoshot": _autoshot,
     "transnetv2": _transnetv2,
 }

@@ -1,0 +1,149 @@
+"""Labels over time: GetLabelDetection's items by timestamp and by segment.
+
+MinConfidence holds for a label and for each of its instances. Filters go by exact names, upper and lower case included, as AWS documents;
+aliases do not count. With inclusion filters, a label is kept if its name or one of its categories is included; exclusion filters then take
+away. They decide label by label: including "Car" does not bring its parents as labels of their own, excluding "Vehicle" does not
+take "Car" away. `Parents`, `Aliases` and `Categories` of a kept label are always complete.
+
+A segment is a run of consecutive samples that have the label; it ends where the first sample without it, or the video, begins or ends.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.aggregate.boxes import bounding_box, percent
+from pipeline.aggregate.evidence import Evidence, Instance, evidence, steadied
+from pipeline.aggregate.types import Record
+from pipeline.catalog import SEGMENTS
+from pipeline.labels.vocabulary import Label, vocabulary
+from pipeline.media.types import Timestamp
+
+MODEL_VERSION = "3.0"
+MIN_CONFIDENCE = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFilter:
+    """The GeneralLabels settings of a request; an empty inclusion admits everything.
+
+    Attributes:
+        names: Labels to include.
+        categories: Label categories to include.
+        without_names: Labels to leave out.
+        without_categories: Label categories to leave out.
+    """
+
+    names: Collection[str] = frozenset()
+    categories: Collection[str] = frozenset()
+    without_names: Collection[str] = frozenset()
+    without_categories: Collection[str] = frozenset()
+
+    def keeps(self, label: Label) -> bool:
+        """Whether the label is to be reported."""
+        categories = set(label.categories)
+        if label.name in self.without_names or categories.intersection(self.without_categories):
+            return False
+        if not self.names and not self.categories:
+            return True
+        return label.name in self.names or bool(categories.intersection(self.categories))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    timestamp_ms: int
+    evidence: Evidence
+
+
+@dataclass(slots=True)
+class _Segment:
+    start_ms: int
+    confidence: float
+
+
+@dataclass(slots=True)
+class LabelTimeline:
+    """Both views of the labels of a video; a sample is reported when its successor is known.
+
+    Attributes:
+        objects: Key of the stage that finds objects.
+        tags: Key of the stage that tags frames.
+        neighbourhood_ms: Samples at most this far away are neighbours.
+        min_confidence: 0 to 100.
+        wanted: Which labels are reported.
+    """
+
+    objects: str
+    tags: str
+    neighbourhood_ms: int
+    min_confidence: float = MIN_CONFIDENCE
+    wanted: LabelFilter = LabelFilter()
+    _recent: list[_Sample] = field(default_factory=list)
+    _open: dict[str, _Segment] = field(default_factory=dict)
+
+    def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterator[Record]:
+        """The records of the sample before this one, and the segments that it ended."""
+        del index
+        self._recent.append(_Sample(timestamp.millis, evidence(found.get(self.objects), found.get(self.tags))))
+        if len(self._recent) > 1:
+            yield from self._report(len(self._recent) - 2)
+        del self._recent[:-2]
+
+    def finish(self, end: Timestamp) -> Iterator[Record]:
+        """The records of the last sample and the segments that are still open."""
+        if self._recent:
+            yield from self._report(len(self._recent) - 1)
+        yield from self._close(list(self._open), end.millis)
+
+    def summary(self) -> Mapping[str, Any]:
+        """The version of the label model."""
+        return {"LabelModelVersion": MODEL_VERSION}
+
+    def _report(self, place: int) -> Iterator[Record]:
+        sample = self._recent[place]
+        beside = [self._recent[i] for i in (place - 1, place + 1) if 0 <= i < len(self._recent)]
+        near = [o.evidence for o in beside if abs(o.timestamp_ms - sample.timestamp_ms) <= self.neighbourhood_ms]
+        steady = steadied(sample.evidence, near)
+        known = vocabulary().labels
+        labels = [(known[name], percent(sure)) for name, sure in steady.labels.items()]
+        kept = [(label, sure) for label, sure in labels if sure >= self.min_confidence and self.wanted.keeps(label)]
+        yield from self._close(
+            [name for name in self._open if name not in {label.name for label, _ in kept}], sample.timestamp_ms
+        )
+        for label, sure in sorted(kept, key=lambda pair: pair[0].name):
+            segment = self._open.setdefault(label.name, _Segment(sample.timestamp_ms, sure))
+            segment.confidence = max(segment.confidence, sure)
+            yield self._moment(sample.timestamp_ms, label, sure, steady.instances.get(label.name, ()))
+
+    def _moment(self, timestamp_ms: int, label: Label, confidence: float, instances: Iterable[Instance]) -> Record:
+        shown = [(instance.box, percent(instance.confidence)) for instance in instances]
+        boxes = [
+            {"BoundingBox": bounding_box(box), "Confidence": sure} for box, sure in shown if sure >= self.min_confidence
+        ]
+        body = {
+            "Timestamp": timestamp_ms,
+            "Label": {"Name": label.name, "Confidence": confidence, "Instances": boxes, **_kin(label)},
+        }
+        return Record(body, timestamp_ms, name=label.name, confidence=confidence)
+
+    def _close(self, names: Iterable[str], end_ms: int) -> Iterator[Record]:
+        for name in sorted(names):
+            segment = self._open.pop(name)
+            label = vocabulary().labels[name]
+            body = {
+                "Timestamp": segment.start_ms,
+                "Label": {"Name": name, "Confidence": segment.confidence, **_kin(label)},
+                "StartTimestampMillis": segment.start_ms,
+                "EndTimestampMillis": end_ms,
+                "DurationMillis": end_ms - segment.start_ms,
+            }
+            yield Record(body, segment.start_ms, name=name, confidence=segment.confidence, aggregate=SEGMENTS)
+
+
+def _kin(label: Label) -> dict[str, list[dict[str, str]]]:
+    """The members of a label that the vocabulary knows."""
+    return {
+        "Parents": [{"Name": name} for name in label.parents],
+        "Aliases": [{"Name": name} for name in label.aliases],
+        "Categories": [{"Name": name} for name in label.categories],
+    }

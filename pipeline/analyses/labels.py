@@ -1,0 +1,49 @@
+"""Label detection: objects and tags twice a second."""
+
+from collections.abc import Sequence
+
+from pipeline.aggregate.labels import MIN_CONFIDENCE, LabelFilter, LabelTimeline
+from pipeline.aggregate.types import Aggregator
+from pipeline.analyses.types import Analysis, Parameters, Stage
+from pipeline.detect import objects, tags
+from pipeline.media.types import Every, FrameIndex, MediaInfo
+from pipeline.models.types import Models
+
+STEP_MS = 500
+OBJECTS = f"objects-{STEP_MS}ms"
+TAGS = f"tags-{STEP_MS}ms"
+
+
+class LabelAnalysis:
+    """GENERAL_LABELS over a video; confidences and filters are applied by the aggregator, so that all requests share the stages."""
+
+    def models(self) -> Sequence[str]:
+        """The object detector and the tagger."""
+        return (objects.MODEL, tags.MODEL)
+
+    def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
+        """The same two stages for any requests; their floors are below any useful MinConfidence."""
+        del parameters
+        return (
+            Stage(OBJECTS, objects.ObjectDetector(models.load(objects.MODEL)), Every(STEP_MS)),
+            Stage(TAGS, tags.Tagger(models.load(tags.MODEL)), Every(STEP_MS)),
+        )
+
+    def aggregator(self, parameters: Parameters, media: MediaInfo, index: FrameIndex) -> Aggregator:
+        """A timeline with the request's MinConfidence (50 where it names none) and its filters."""
+        del media, index
+        least = float(parameters.get("MinConfidence", MIN_CONFIDENCE))
+        return LabelTimeline(OBJECTS, TAGS, 2 * STEP_MS, least, _filter(parameters))
+
+
+def _filter(parameters: Parameters) -> LabelFilter:
+    general = (parameters.get("Settings") or {}).get("GeneralLabels") or {}
+    return LabelFilter(
+        names=frozenset(general.get("LabelInclusionFilters", ())),
+        categories=frozenset(general.get("LabelCategoryInclusionFilters", ())),
+        without_names=frozenset(general.get("LabelExclusionFilters", ())),
+        without_categories=frozenset(general.get("LabelCategoryExclusionFilters", ())),
+    )
+
+
+ANALYSIS: Analysis = LabelAnalysis()

@@ -1,0 +1,85 @@
+"""Arithmetic on boxes: overlap, non-maximum suppression, input sizes, corners to ratios."""
+
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.media.types import F32, I64
+
+Size = tuple[int, int]
+
+
+def intersections(first: F32, second: F32) -> F32:
+    """(N, M) areas shared by corner boxes (N, 4) and (M, 4): x0, y0, x1, y1."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared: F32 = np.prod(np.clip(high - low, 0, None), axis=2)
+    return shared
+
+
+def areas(corners: F32) -> F32:
+    """(N,) areas of corner boxes; 0 for those that are inside out."""
+    sides: F32 = np.prod(np.clip(corners[:, 2:] - corners[:, :2], 0, None), axis=1)
+    return sides
+
+
+def iou(first: F32, second: F32) -> F32:
+    """(N, M) intersection over union of corner boxes (N, 4) and (M, 4)."""
+    shared = intersections(first, second)
+    union = areas(first)[:, None] + areas(second)[None] - shared
+    ratio: F32 = shared / np.maximum(union, np.finfo(np.float32).tiny)
+    return ratio
+
+
+def nms(corners: F32, scores: F32, threshold: float, classes: I64 | None = None) -> I64:
+    """Indices of the boxes that survive greedy non-maximum suppression, best first.
+
+    Args:
+        corners: (N, 4) x0, y0, x1, y1.
+        scores: (N,).
+        threshold: A box goes when a better one of its class overlaps it by more than this IoU.
+        classes: (N,); absent: all boxes are of one class.
+    """
+    order = np.argsort(-scores, kind="stable")
+    clash = iou(corners[order], corners[order]) > threshold
+    if classes is not None:
+        clash &= classes[order][:, None] == classes[order][None]
+    alive: NDArray[np.bool_] = np.ones(len(order), bool)
+    for rank in range(len(order)):
+        if alive[rank]:
+            alive[rank + 1 :] &= ~clash[rank, rank + 1 :]
+    return order[alive].astype(np.int64)
+
+
+def ratios(corners: F32, size: Size) -> F32:
+    """(N, 4) left, top, width, height as ratios of a picture of `size` (width, height) from corners in its pixels."""
+    scale = np.array([*size, *size], np.float32)
+    scaled = corners / scale
+    return np.concatenate([scaled[:, :2], scaled[:, 2:] - scaled[:, :2]], axis=1).astype(np.float32)
+
+
+def corners_of(boxes: F32, size: Size = (1, 1)) -> F32:
+    """(N, 4) corners in pixels of a picture of `size` (width, height) from left, top, width, height as ratios."""
+    scale = np.array([*size, *size], np.float32)
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1) * scale
+
+
+def inside(corners: F32, size: Size) -> F32:
+    """The corners moved into a picture of `size` (width, height)."""
+    return np.clip(corners, 0, np.array([*size, *size], np.float32))
+
+
+def input_size(aspect: float, pixels: int, step: int) -> Size:
+    """(width, height), multiples of `step`, of about `pixels` pixels and nearest to the aspect; one of few shapes.
+
+    The whole picture is stretched into it, by a few percent at most for aspects up to 3:1, instead of being padded.
+    """
+    ideal = (pixels * min(max(aspect, 1 / 3), 3.0)) ** 0.5
+    widths = {max(step, int(ideal // step + k) * step) for k in (0, 1)}
+    sizes = {(w, max(step, int(w / aspect // step + k) * step)) for w in widths for k in (0, 1)}
+    fitting = [size for size in sizes if size[0] * size[1] <= pixels * 1.1] or [min(sizes)]
+    return min(
+        fitting,
+        key=lambda size: (abs(log(size[0] / size[1] / aspect)) + abs(log(size[0] * size[1] / pixels)) / 4, size),
+    )

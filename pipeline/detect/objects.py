@@ -1,0 +1,88 @@
+"""Objects of the COCO classes with PicoDet.
+
+Source: Yu et al., "PP-PicoDet: A Better Real-Time Object Detector on Mobile Devices", 2021 (arXiv 2111.00902); suppression and
+normalisation as in the `infer_cfg.yml` and the graph published with the weights.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.detect.boxes import Size, input_size, inside, nms, ratios
+from pipeline.detect.types import Detections
+from pipeline.media.types import F32, I64, U8, Frame
+from pipeline.models.types import Session
+
+MODEL = "objects-picodet-s"
+STRIDES = (8, 16, 32, 64)
+PIXELS = 640 * 512
+OVERLAP = 0.6
+SCORE_FLOOR = 0.25
+CANDIDATES = 400
+KEPT = 100
+MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32) * 255
+
+
+def normalised(pixels: U8) -> F32:
+    """(3, H, W) planes with ImageNet's mean and deviation taken out of (H, W, 3) RGB."""
+    return np.ascontiguousarray(((pixels - MEAN) / DEVIATION).transpose(2, 0, 1))
+
+
+def centres(size: Size) -> F32:
+    """(cells, 3): x, y in strides, and the stride, of every cell of a picture of `size` (width, height), finest stride first."""
+    grids = []
+    for stride in STRIDES:
+        rows, columns = np.mgrid[: -(-size[1] // stride), : -(-size[0] // stride)].reshape(2, -1)
+        grids.append(np.stack([columns + 0.5, rows + 0.5, np.full(len(rows), stride)], axis=1))
+    return np.concatenate(grids).astype(np.float32)
+
+
+def corners(distances: F32, cells: F32) -> F32:
+    """(N, 4) corners in input pixels from distances left, top, right, bottom (N, 4) and `centres` rows (N, 3)."""
+    low, high = cells[:, :2] - distances[:, :2], cells[:, :2] + distances[:, 2:]
+    return np.concatenate([low, high], axis=1) * cells[:, 2:]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDetector:
+    """Boxes, scores and COCO-80 classes (0 = person) of the objects in whole frames.
+
+    Attributes:
+        session: The model.
+        batch: Frames per call of `detect`, at most.
+        pixels: Pixels of the model's input; the frame's aspect decides the shape.
+        floor: Detections below this score are dropped.
+    """
+
+    session: Session
+    batch: int = 1
+    pixels: int = PIXELS
+    floor: float = SCORE_FLOOR
+
+    def prepare(self, frame: Frame) -> F32:
+        """(3, H, W) normalised planes of the stretched frame."""
+        return normalised(frame.rgb(*input_size(frame.aspect, self.pixels, STRIDES[-1])))
+
+    def detect(self, prepared: Sequence[F32]) -> Sequence[Detections]:
+        """One answer per prepared frame, best first."""
+        scores, *strides = self.session.run({"image": np.stack(prepared)})
+        distances = np.concatenate([s.reshape(len(prepared), -1, 4) for s in strides], axis=1)
+        size = (prepared[0].shape[2], prepared[0].shape[1])
+        cells = centres(size)
+        return [self._answer(s, d, cells, size) for s, d in zip(scores, distances, strict=True)]
+
+    def _answer(self, scores: F32, distances: F32, cells: F32, size: Size) -> Detections:
+        classes, places, best = _candidates(scores, self.floor)
+        found = inside(corners(distances[places], cells[places]), size)
+        kept = nms(found, best, OVERLAP, classes)[:KEPT]
+        return Detections(np.clip(ratios(found[kept], size), 0, 1), best[kept], classes[kept])
+
+
+def _candidates(scores: F32, floor: float) -> tuple[I64, I64, F32]:
+    """Classes, cells and scores (N,) of the best entries of (classes, cells) at or above the floor."""
+    classes, places = np.nonzero(scores >= floor)
+    values = scores[classes, places]
+    best = np.argsort(-values, kind="stable")[:CANDIDATES]
+    return classes[best].astype(np.int64), places[best].astype(np.int64), values[best].astype(np.float32)
