@@ -6,6 +6,18 @@ from typing import Literal
 
 import structlog
 
+CHATTY = (
+    "alembic",
+    "celery.worker.strategy",
+    "celery.app.trace",
+    "celery.beat",
+    "httpx",
+    "httpcore",
+    "botocore",
+    "boto3",
+    "urllib3",
+)
+"""Loggers that tell of every step; only their warnings are kept."""
 SECRET_KEYS = frozenset({"secret", "token", "authorization", "password", "secret_access_key", "signature"})
 
 
@@ -41,3 +53,5 @@ def configure(level: str = "INFO", style: Literal["json", "console"] = "json") -
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

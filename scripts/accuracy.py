@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Scores real runs against ground truth.
 
     scripts/accuracy.py --media DIR [--json FILE] [--predictions OUT] [--only shots,cues,faces,labels]
@@ -5,6 +6,10 @@
 DIR holds `truth/*.json` beside the media it names. Every figure that the truth allows is printed; OUT gets the raw answers as
 OUT/<analysis>/<path of the media file in DIR>.json. Photos are analysed as videos of one frame. Nothing here feeds back into the product.
 """
+
+import in_venv
+
+in_venv.enter("test")
 
 import argparse
 import json

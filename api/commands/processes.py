@@ -8,6 +8,7 @@ import click
 
 from api.commands.options import data_dir_option
 from pipeline import queue
+from pipeline.models.threads import video_children
 from pipeline.settings import Settings, environment, settings_of
 
 CONTROL_CHILDREN = 2
@@ -24,9 +25,10 @@ def worker_command(queues: str, concurrency: int | None = None) -> list[str]:
     """Starts a Celery worker for the queues; deliveries wait on others' servers and so run in threads."""
     threads = queues == queue.NOTIFY
     pool = ["--pool", "threads"] if threads else ["--pool", "prefork"]
-    number = NOTIFY_THREADS if threads else concurrency or CONTROL_CHILDREN
+    video = queue.VIDEO in queues.split(",")
+    number = NOTIFY_THREADS if threads else video_children(concurrency) if video else CONTROL_CHILDREN
     return [
-        sys.executable, "-m", "celery", "-A", "workers.app", "--skip-checks", "worker", "-Q", queues, "--concurrency", str(number), *pool,
+        sys.executable, "-m", "celery", "-A", "workers.app", "-q", "--skip-checks", "worker", "-Q", queues, "--concurrency", str(number), *pool,
         "-E", "--hostname", f"{queues.replace(',', '-')}@%h", "--without-mingle", "--without-gossip", "--loglevel", "WARNING",
     ]  # fmt: skip
 
@@ -34,7 +36,7 @@ def worker_command(queues: str, concurrency: int | None = None) -> list[str]:
 def beat_command() -> list[str]:
     """Starts the clock that wakes the sweeper; it keeps no file, because sweeping has no memory."""
     return [
-        sys.executable, "-m", "celery", "-A", "workers.app", "beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING",
+        sys.executable, "-m", "celery", "-A", "workers.app", "-q", "beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING",
     ]  # fmt: skip
 
 
@@ -43,7 +45,8 @@ def flower_command(settings: Settings, port: int, address: str = "127.0.0.1") ->
     history = settings.data_dir / "flower.db"
     return [
         sys.executable, "-m", "celery", "-A", "workers.app", "flower",
-        f"--address={address}", f"--port={port}", "--persistent=True", f"--db={history}", "--state_save_interval=30000", "--logging=warning",
+        f"--address={address}", f"--port={port}", "--persistent=True", f"--db={history}",
+        "--state_save_interval=30000", "--logging=warning",
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import signal
 import socket
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def serve(
         settings = settings.model_copy(update={"port": plain.getsockname()[1], "tls_port": secure.getsockname()[1]})
         for line in prepare(settings):
             click.echo(line)
+            sys.stdout.flush()
         supervisor = Supervisor(environment(settings))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.request_stop)
@@ -54,6 +56,7 @@ def serve(
         supervisor.watch(until=lambda: answers(settings))
         if not supervisor.stopping:
             click.echo(f"ready {settings.http_url}")
+            sys.stdout.flush()
         supervisor.watch()
 
 

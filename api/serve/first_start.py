@@ -1,13 +1,16 @@
 """What the first start of an installation makes: database, keys, credentials, a certificate authority."""
 
 import configparser
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.models.library import Library
 from pipeline.notify.certificates import server_certificate
 from pipeline.queue import CeleryQueue, make_app
 from pipeline.services import Services
-from pipeline.settings import Settings
+from pipeline.settings import Settings, environment
 
 ACCOUNT = "000000000000"
 """Account of the first access key."""
@@ -24,10 +27,23 @@ def prepare(settings: Settings) -> Iterator[str]:
         key = services.keys.create(ACCOUNT)
         _write(credentials, key.id, key.secret, settings.region)
         yield f"An access key for account {ACCOUNT} was written to {credentials}"
+    yield from _models(settings)
     yield f"Use it:      export AWS_SHARED_CREDENTIALS_FILE={credentials} AWS_PROFILE=reelsight AWS_ENDPOINT_URL={settings.http_url}"
     if settings.s3_endpoint_url is None:
         yield f"Buckets:     {settings.buckets_path}/<Bucket>/<Name>"
     yield f"Trust for webhooks: {settings.data_dir / 'tls' / 'ca.pem'}"
+
+
+def _models(settings: Settings) -> Iterator[str]:
+    """Pulls the default models that are missing, in a process of its own: converting needs what the api never loads."""
+    library = Library(settings.models_path, settings.accepted_licences, settings.models_file)
+    missing = [row.name for row in library.status() if row.default and row.condition == "missing"]
+    if not missing:
+        return
+    yield f"Pulling {len(missing)} models (once); `reelsight models list` shows where from"
+    command = [sys.executable, "-m", "api.cli", "models", "pull", *missing]
+    if subprocess.run(command, env=environment(settings), check=False).returncode:  # noqa: S603 - our own command
+        yield "Some models could not be pulled: jobs that need them will fail and say so. Try `reelsight models pull`."
 
 
 def _write(path: Path, key_id: str, secret: str, region: str) -> None:

@@ -34,7 +34,7 @@ class _Server(uvicorn.Server):
     """A uvicorn server that leaves signals to us: two run in one loop."""
 
     @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def,override]
+    def capture_signals(self):  # type: ignore[no-untyped-def]
         yield
 
 
@@ -49,7 +49,7 @@ def serve(settings: Settings, fds: tuple[int, ...] | None) -> None:
     services = Services.from_settings(settings, CeleryQueue(make_app(settings)))
     services.prepare()
     app = build_app(services)
-    certificate, key = server_certificate(settings)
+    certificate = server_certificate(settings)
     common = {
         "log_config": None,
         "access_log": False,
@@ -58,7 +58,9 @@ def serve(settings: Settings, fds: tuple[int, ...] | None) -> None:
         "lifespan": "off",
     }
     plain = _Server(uvicorn.Config(app, **common))  # type: ignore[arg-type]
-    secure = _Server(uvicorn.Config(app, ssl_certfile=str(certificate), ssl_keyfile=str(key), **common))  # type: ignore[arg-type]
+    secure = _Server(
+        uvicorn.Config(app, ssl_certfile=str(certificate.cert_file), ssl_keyfile=str(certificate.key_file), **common)
+    )  # type: ignore[arg-type]
     asyncio.run(_both((plain, secure), sockets))
 
 

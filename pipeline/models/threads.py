@@ -33,3 +33,13 @@ def _words(path: Path) -> list[str]:
         return path.read_text().split()
     except OSError:
         return []
+
+
+def video_children(concurrency: int | None) -> int:
+    """Processes that analyse video side by side on this machine: as set, else one per two granted cores."""
+    return concurrency or max(1, cores() // 2)
+
+
+def inference_threads(threads: int | None, concurrency: int | None) -> int:
+    """Threads each of these processes uses for inference: as set, else all together use the granted cores once."""
+    return threads or max(1, cores() // video_children(concurrency))

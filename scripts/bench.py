@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""How far a run is from the floor that decoding and inference set.
+
+    scripts/bench.py VIDEO [--analyses labels,faces,segments] [--repeat 3] [--json FILE]
+
+floor = max(decode, inference) on the cores granted. Decode is the fastest of one and of all threads for just the frames somebody looks at;
+inference is the time inside the models for just the calls that were made. Both are measured alone, each phase in a fresh process, phases by
+turns; figures are medians. Machines are noisy: read the ratios, not the seconds.
+"""
+
+import in_venv
+
+in_venv.enter()
+
+import argparse
+import json
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import analyses
+from pipeline.analyses.types import Stage
+from pipeline.analyze import analyze
+from pipeline.catalog import OPERATIONS, by_analysis
+from pipeline.detect.lanes import Lane
+from pipeline.media.limits import DecodeLimits
+from pipeline.media.probe import probe
+from pipeline.media.reader import read
+from pipeline.media.sampling import sampled
+from pipeline.media.types import Stretch
+from pipeline.models.library import Library
+from pipeline.models.threads import cores
+from pipeline.models.types import Models, Session
+from pipeline.settings import Settings
+
+DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "data" / "models"
+PARAMETERS: Mapping[str, Mapping[str, Any]] = {"SegmentDetection": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]}}
+
+
+class TimedModels:
+    """Models that add up the time spent inside them."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self.spent: dict[str, float] = {}
+        self.calls: dict[str, int] = {}
+
+    def load(self, name: str) -> "TimedSession":
+        """The model, timed."""
+        return TimedSession(self._models.load(name), name, self)
+
+
+class TimedSession:
+    """A session that adds up its time."""
+
+    def __init__(self, session: Session, name: str, models: TimedModels) -> None:
+        self._session, self._name, self._models = session, name, models
+        self.version, self.metadata = session.version, session.metadata
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        """The model's outputs."""
+        begun = time.perf_counter()
+        try:
+            return self._session.run(inputs)
+        finally:
+            spent = time.perf_counter() - begun
+            self._models.spent[self._name] = self._models.spent.get(self._name, 0.0) + spent
+            self._models.calls[self._name] = self._models.calls.get(self._name, 0) + 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--analyses", default=",".join(o.analysis for o in OPERATIONS.values()))
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    names = [by_analysis(name).name for name in arguments.analyses.split(",")]
+    phases = {"decode": decode, "inference": inference, "actual": actual}
+    measured: dict[str, list[dict[str, Any]]] = {phase: [] for phase in phases}
+    for _ in range(arguments.repeat):
+        for phase, function in phases.items():
+            measured[phase].append(alone(function, arguments.video, names))
+    report = summary(arguments.video, names, {phase: median(runs) for phase, runs in measured.items()})
+    print("\n".join(lines(report)))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+
+
+def alone(function: Any, video: Path, names: list[str]) -> dict[str, Any]:
+    """What a phase measured in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        result: dict[str, Any] = pool.submit(function, video, names).result()
+        return result
+
+
+def library() -> Library:
+    """The models with all granted cores."""
+    settings = Settings()
+    folder = settings.models_path if settings.models_dir or not DEFAULT_MODELS.is_dir() else DEFAULT_MODELS
+    return Library(
+        folder,
+        settings.accepted_licences,
+        settings.models_file,
+        threads=settings.threads or cores(),
+        device=settings.device,
+    )
+
+
+def stages_of(names: list[str], models: Models) -> dict[str, Stage]:
+    """The stages of all analyses, once each."""
+    return {s.key: s for name in names for s in analyses.load(name).stages([PARAMETERS.get(name, {})], models)}
+
+
+def decode(video: Path, names: list[str]) -> dict[str, Any]:
+    """Seconds to decode just the frames somebody looks at, with one thread and with all."""
+    media, index = probe(video)
+    stretch = Stretch(0, media.frame_count)
+    stages = stages_of(names, library())
+    wanted = np.unique(np.concatenate([sampled(stage.sampling, index, stretch) for stage in stages.values()]))
+    took = {}
+    for threads in sorted({1, cores()}):
+        begun = time.perf_counter()
+        frames = sum(1 for _ in read(video, media, index, stretch, wanted, replace(DecodeLimits(), threads=threads)))
+        took[f"threads_{threads}"] = time.perf_counter() - begun
+    return {"decode_s": min(took.values()), "frames": frames, **took}
+
+
+def inference(video: Path, names: list[str]) -> dict[str, Any]:
+    """Seconds inside the models when nothing else runs beside them."""
+    media, index = probe(video)
+    stretch = Stretch(0, media.frame_count)
+    models = TimedModels(library())
+    stages = stages_of(names, models)
+    lanes = {key: Lane(stage.detector, stretch, media.frame_count) for key, stage in stages.items()}
+    takers = {key: set(sampled(stage.sampling, index, stretch).tolist()) for key, stage in stages.items()}
+    for frame in read(video, media, index, stretch):
+        for key, lane in lanes.items():
+            if frame.index in takers[key]:
+                lane.add(frame.index, lane.prepare(frame))
+    for lane in lanes.values():
+        lane.finish()
+    per_model = {f"model {name}": seconds for name, seconds in models.spent.items()}
+    return {
+        "inference_s": sum(models.spent.values()),
+        **per_model,
+        **{f"calls {name}": n for name, n in models.calls.items()},
+    }
+
+
+def actual(video: Path, names: list[str]) -> dict[str, Any]:
+    """The run as a worker does it; models are loaded before, as they are in a worker that has worked before."""
+    models = library()
+    for name in {model for operation in names for model in analyses.load(operation).models()}:
+        models.load(name)
+    begun, cpu = time.perf_counter(), time.process_time()
+    report = analyze(video, {name: PARAMETERS.get(name, {}) for name in names}, models)
+    wall = time.perf_counter() - begun
+    stages: dict[str, float] = {}
+    for chunk in report.timings:
+        for key, timing in chunk.items():
+            stages[f"prepare {key}"] = stages.get(f"prepare {key}", 0.0) + timing.prepare_s
+            stages[f"detect {key}"] = stages.get(f"detect {key}", 0.0) + timing.infer_s
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    facts = {"length_s": report.media.duration_ms / 1000, "frame_count": report.media.frame_count}
+    return {"wall_s": wall, "cpu_s": time.process_time() - cpu, "peak_bytes": peak, **facts, **stages}
+
+
+def median(runs: list[dict[str, Any]]) -> dict[str, float]:
+    """The median of each figure."""
+    return {key: statistics.median(run.get(key, 0.0) for run in runs) for key in runs[0]}
+
+
+def summary(video: Path, names: list[str], figures: Mapping[str, dict[str, float]]) -> dict[str, Any]:
+    """All figures with what follows from them."""
+    floor = max(figures["decode"]["decode_s"], figures["inference"]["inference_s"])
+    wall, length = figures["actual"]["wall_s"], figures["actual"]["length_s"]
+    derived = {"floor_s": floor, "ratio_to_floor": wall / floor, "realtime_factor": length / wall}
+    return {"video": video.name, "analyses": names, "cores": cores(), **figures, **derived}
+
+
+def lines(report: Mapping[str, Any]) -> list[str]:
+    """The report for people."""
+    real, length = report["actual"], report["actual"]["length_s"]
+    alone_s = report["inference"]["inference_s"]
+    rows = [
+        (
+            "decode floor",
+            f"{report['decode']['decode_s']:8.2f} s  {length / report['decode']['decode_s']:7.1f} × real time",
+        ),
+        (
+            "inference floor",
+            f"{alone_s:8.2f} s  {length / max(alone_s, 1e-9):7.1f} × real time",
+        ),
+        ("actual wall", f"{real['wall_s']:8.2f} s  {report['realtime_factor']:7.1f} × real time"),
+        ("actual CPU", f"{real['cpu_s']:8.2f} s"),
+        ("ratio to floor", f"{report['ratio_to_floor']:8.2f}"),
+        ("peak memory", f"{real['peak_bytes'] / 1e6:8.0f} MB"),
+    ]
+    rows += [(key, f"{value:8.2f} s") for key, value in real.items() if key.startswith(("prepare ", "detect "))]
+    rows += [
+        (key, f"{value:8.2f} s in {report['inference']['calls ' + key[6:]]:.0f} calls")
+        for key, value in report["inference"].items()
+        if key.startswith("model ")
+    ]
+    head = f"{report['video']}: {', '.join(report['analyses'])} on {report['cores']} cores, {length:.1f} s of video, {real['frame_count']:.0f} frames"
+    return [head, *(f"  {name:28}{value}" for name, value in rows)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Lets a script be called with any Python: it goes on in the project's virtual environment, set up if need be.
+
+Import this first; it has no imports of its own beyond the standard library.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def enter(extras: str = "") -> None:
+    """Continues the running script in `.venv` with these extras installed; does nothing where it already runs there."""
+    venv = ROOT / ".venv"
+    if Path(sys.prefix).resolve() == venv or os.environ.get("REELSIGHT_IN_VENV") == str(os.getpid()):
+        return
+    subprocess.run([str(ROOT / "scripts" / "setup"), *([extras] if extras else [])], check=True, stdout=sys.stderr)
+    os.environ["REELSIGHT_IN_VENV"] = str(os.getpid())  # survives the exec: a venv made of links cannot loop
+    python = str(venv / "bin" / "python")
+    os.execv(python, [python, *sys.argv])
