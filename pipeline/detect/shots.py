@@ -1,0 +1,145 @@
+"""Shot transitions: evidence on every thumbnail settles what is evident, a learned detector judges the doubtful windows."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.detect import shot_cascade as cascade
+from pipeline.detect.types import Values
+from pipeline.media.types import F32, U8, Frame, Stretch
+from pipeline.models.types import Session
+
+MODEL = "shots-autoshot"
+WIDTH, HEIGHT = 48, 27
+WINDOW, BLOCK, MARGIN = 100, 50, 25
+"""Frames the net sees at once, those it is believed for, and those around them; blocks lie on absolute frame numbers."""
+CONTEXT = BLOCK + MARGIN
+DOUBT_REACH = 2
+"""A doubtful boundary this close to a block lets the net see the block."""
+LEAST_PROBABILITY = 0.1
+CLEAR_PROBABILITY, FADE_PROBABILITY = 0.99, 0.9
+Found = tuple[int, Values]
+
+
+@dataclass(frozen=True, slots=True)
+class ShotTransitions:
+    """Stretch detector of `Values` (2,) per frame: probability that a shot ends with it, probability that it is inside a transition.
+
+    The learned detector runs on windows of 100 frames on a fixed grid; only windows with doubtful frames are shown to it.
+
+    Attributes:
+        session: The learned detector; see `models.convert.shots` for its inputs and outputs.
+        every_window: Show it every window.
+        context: Frames needed before and after a frame.
+
+    Source: Zhu et al., "AutoShot" (CVPR 2023 workshops).
+    """
+
+    session: Session
+    every_window: bool = False
+    context: int = CONTEXT
+
+    def prepare(self, frame: Frame) -> U8:
+        """Thumbnail (27, 48, 3) RGB."""
+        return frame.rgb(WIDTH, HEIGHT)
+
+    def open(self, stretch: Stretch, frame_count: int) -> "ShotRun":
+        """A walk over `stretch`."""
+        return ShotRun(self, stretch, frame_count)
+
+
+@dataclass(slots=True)
+class ShotRun:
+    """One walk: keeps the thumbnails of the current window only.
+
+    Attributes:
+        seen: Blocks looked at so far, and how many of them the net saw.
+    """
+
+    detector: ShotTransitions
+    stretch: Stretch
+    frame_count: int
+    seen: list[int] = field(default_factory=lambda: [0, 0])
+    _thumbnails: list[U8] = field(default_factory=list)
+    _first: int = -1
+    _block: int = -1
+
+    def add(self, index: int, prepared: U8) -> Iterable[Found]:
+        """Values of the blocks that this frame completes; a frame that could not be decoded repeats the one before."""
+        if self._first < 0:
+            self._first, self._block = index, self.stretch.start // BLOCK
+        held = self._first + len(self._thumbnails)
+        self._thumbnails.extend(self._thumbnails[-1] for _ in range(held, index))
+        self._thumbnails.append(prepared)
+        while self._last_needed() <= index:
+            yield from self._answers()
+
+    def finish(self) -> Iterable[Found]:
+        """Values of the blocks behind the last complete one."""
+        while self._thumbnails and self._block * BLOCK < self.stretch.stop:
+            yield from self._answers()
+
+    def _last_needed(self) -> float:
+        """Last frame that the current block needs; infinite behind the stretch."""
+        if self._block * BLOCK >= self.stretch.stop:
+            return math.inf
+        return min((self._block + 1) * BLOCK + MARGIN, self.frame_count) - 1
+
+    def _answers(self) -> list[Found]:
+        """Values of the current block; moves on to the next."""
+        start = self._block * BLOCK
+        end = self._first + len(self._thumbnails) - 1
+        frames = np.clip(np.arange(start - MARGIN, start + BLOCK + MARGIN), self._first, end)
+        values = self._judge(np.stack([self._thumbnails[f - self._first] for f in frames]))
+        self._block += 1
+        self._forget(self._block * BLOCK - MARGIN)
+        wanted = range(max(start, self.stretch.start), min(start + BLOCK, self.stretch.stop))
+        return [(frame, Values(values[frame - start])) for frame in wanted]
+
+    def _judge(self, window: U8) -> F32:
+        """(50, 2) values of the middle of a window (100, 27, 48, 3)."""
+        evidence = cascade.evidence(window)
+        near = evidence.doubtful[MARGIN - DOUBT_REACH : WINDOW - MARGIN + DOUBT_REACH]
+        asked = self.detector.every_window or bool(near.any())
+        self.seen[0], self.seen[1] = self.seen[0] + 1, self.seen[1] + asked
+        cuts, inside = learned(self.detector.session, window) if asked else np.zeros((2, WINDOW), np.float32)
+        return combined(window, evidence, cuts, inside)[MARGIN : MARGIN + BLOCK]
+
+    def _forget(self, frame: int) -> None:
+        """Drops thumbnails before `frame`."""
+        count = max(0, min(frame - self._first, len(self._thumbnails) - 1))
+        del self._thumbnails[:count]
+        self._first += count
+
+
+def learned(session: Session, window: U8) -> Sequence[F32]:
+    """(100,) probabilities that a shot ends with the frame, and that the frame is inside a transition."""
+    single, many = session.run({"frames": window[None], "histograms": color_histograms(window)[None]})
+    return single[0], many[0]
+
+
+def color_histograms(thumbnails: U8) -> F32:
+    """(N, 512) histograms of 8×8×8 colours, each of length 1."""
+    bins = (thumbnails >> 5).astype(np.int64) @ np.array((64, 8, 1))
+    bins = bins.reshape(len(bins), -1) + np.arange(len(bins))[:, None] * 512
+    counts = np.bincount(bins.ravel(), minlength=512 * len(bins)).reshape(-1, 512).astype(np.float32)
+    counts /= np.linalg.norm(counts, axis=1, keepdims=True)
+    return counts
+
+
+def combined(window: U8, evidence: cascade.Evidence, cuts: F32, inside: F32) -> F32:
+    """(100, 2) values from the evidence and the net's answers.
+
+    What the net calls a transition is dropped where black explains it, and where the picture before it returns.
+    """
+    small = cascade.pooled(window)
+    cuts, inside = np.where(evidence.ramps, 0, cuts), np.where(evidence.ramps | evidence.black, 0, inside)
+    for t in np.flatnonzero(cuts >= LEAST_PROBABILITY):
+        if cascade.returns(small, int(t)):
+            cuts[t] = 0
+    cuts[evidence.clear], cuts[evidence.fade_cuts] = CLEAR_PROBABILITY, FADE_PROBABILITY
+    inside[evidence.fades] = FADE_PROBABILITY
+    inside[evidence.clear | np.append(False, evidence.clear[:-1])] = 0
+    return np.stack((cuts, inside), axis=1).astype(np.float32)
