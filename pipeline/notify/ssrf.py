@@ -14,6 +14,17 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 NAT64 = IPv6Network("64:ff9b::/96")
 IPV4_COMPATIBLE = IPv6Network("::/96")
+SPECIAL = tuple(
+    ip_network(one)
+    for one in (
+        "100.64.0.0/10",  # shared address space
+        "192.0.0.0/24",  # protocol assignments; 192.0.0.192 serves metadata in one cloud
+        "192.88.99.0/24",  # 6to4 relays
+        "2001::/23",  # protocol assignments, Teredo among them
+        "fec0::/10",  # site-local, deprecated and still routed in places
+    )
+)
+"""Special-purpose networks in which releases of Python's `ipaddress` call some addresses global. Source: RFC 6890, RFC 3879."""
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
@@ -91,6 +102,8 @@ class Guard:
 
 def _is_public(address: Address) -> bool:
     """Whether the address is a host of the public internet; `is_global` alone lets multicast through."""
+    if any(address in network for network in SPECIAL if network.version == address.version):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, literal
 from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Whether the row was inserted; False where a unique column of it was taken."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert(table).values(dict(values)).on_conflict_do_nothing()).rowcount == 1
+    statement = insert(table).values(dict(values)).on_conflict_do_nothing().returning(literal(1))
+    return connection.execute(statement).first() is not None
