@@ -109,15 +109,19 @@ def devices() -> tuple[str, ...]:
 _ADVICE = "install the extra `gpu`, check the driver and CUDA libraries, or set the device to cpu"
 
 
-@functools.cache
 def _prepare(device: Device) -> None:
-    """Once per process: quiet, no telemetry, one arena for all sessions."""
-    ort.set_default_logger_severity(_ERROR)
-    ort.disable_telemetry_events()
+    _quiet()
     if device not in devices():
         raise ModelError(f"ONNX Runtime here cannot use {device}; {_ADVICE}")
-    if device != "cpu":
+    if device != "cpu" and hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
+
+
+@functools.cache
+def _quiet() -> None:
+    """Once per process: no chatter, no telemetry, one arena for all sessions."""
+    ort.set_default_logger_severity(_ERROR)
+    ort.disable_telemetry_events()
     arena = ort.OrtArenaCfg({"arena_extend_strategy": _AS_REQUESTED})
     memory = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     ort.create_and_register_allocator(memory, arena)

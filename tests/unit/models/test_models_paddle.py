@@ -33,7 +33,25 @@ def test_an_older_interpreter_on_the_path_helps_a_newer_one(tmp_path: Path, monk
     launcher.write_text(f"#!/bin/sh\necho {tag}\n")
     launcher.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
     assert exporter() == (str(launcher), tag)
+
+
+@pytest.mark.parametrize(
+    "place", [".pyenv/versions/3.{}.4/bin/python", ".local/share/uv/python/cpython-3.{}.4-linux/bin/python3.{}"]
+)
+def test_interpreters_of_version_managers_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    tag = min(tag for tag, machine in WHEELS if machine == MACHINE)
+    monkeypatch.setattr(sys, "version_info", _Version(3, 99))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    python = tmp_path / place.format(tag[3:], tag[3:])
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\necho {tag}\n")
+    python.chmod(0o755)
+    assert exporter() == (str(python), tag)
 
 
 def test_without_any_suitable_interpreter_the_message_helps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +60,8 @@ def test_without_any_suitable_interpreter_the_message_helps(tmp_path: Path, monk
     dead.write_text("#!/bin/sh\necho not installed >&2\nexit 127\n")
     dead.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ModelError, match=r"this is cp399 on .*python3\.12 on the path"):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ModelError, match=r"this is cp399 on .*Install a python3\.12"):
         exporter()
 
 

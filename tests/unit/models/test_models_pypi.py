@@ -114,3 +114,14 @@ def test_no_index_leaves_only_links(tmp_path: Path) -> None:
 
 def test_the_public_index_is_the_default() -> None:
     assert configured({"PIP_CONFIG_FILE": "/dev/null"}).urls == (DEFAULT_INDEX,)
+
+
+def test_without_pip_the_variables_of_pip_and_uv_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", "")
+    found = configured({"UV_INDEX_URL": "https://uv.test/simple", "PIP_EXTRA_INDEX_URL": "https://pip.test/simple"})
+    assert found.urls == ("https://uv.test/simple", "https://pip.test/simple")
+    with pytest.raises(ModelError, match="pip is not installed here"):
+        find("pack==1.0", Indexes(urls=(), links=(str(tmp_path),), remark=found.remark), is_wheel)
