@@ -30,8 +30,10 @@ def clockwise_rotation(frame: VideoFrame) -> int:
 
 def is_full_range(frame: VideoFrame) -> bool:
     """Whether luma runs from 0 to 255 instead of 16 to 235."""
-    name = frame.format.name
-    return frame.color_range == AvRange.JPEG or name.startswith("yuvj") or frame.format.is_rgb or name == "pal8"
+    layout = frame.format
+    always_full = layout.is_rgb or layout.has_palette or layout.name.startswith("yuvj")
+    untagged_gray = len(layout.components) < 3 and frame.color_range == AvRange.UNSPECIFIED
+    return always_full or untagged_gray or frame.color_range == AvRange.JPEG
 
 
 def _matrix(frame: VideoFrame) -> Colorspace:
@@ -109,15 +111,16 @@ class DecodedFrame:
         turns = self._media.rotation // 90
         stored = (height, width) if turns % 2 else (width, height)
         pixels = np.asarray(self._scalers.scale(self._picture, *stored, "rgb24").to_ndarray(), np.uint8)
-        return np.ascontiguousarray(np.rot90(pixels, -turns)) if turns else pixels
+        return np.ascontiguousarray(np.rot90(pixels, -turns) if turns else pixels)
 
     def luma(self) -> U8:
         """The stored luma plane (rows, columns) in `color_range`, not rotated; a view where the depth is 8 bits."""
         picture, layout = self._picture, self._picture.format
         depth = layout.components[0].bits
-        if layout.is_rgb or layout.has_palette or depth < 8:
+        packed = len({part.plane for part in layout.components}) < min(2, len(layout.components))
+        if layout.is_rgb or layout.has_palette or depth < 8 or (packed and len(layout.components) == 2):
             return _plane(self._scalers.scale(picture, picture.width, picture.height, "gray"), np.uint8)
-        if len({part.plane for part in layout.components}) < min(2, len(layout.components)):
+        if packed:
             return _plane(picture.reformat(format="yuv444p"), np.uint8)  # packed: yuyv422 and its like
         if depth == 8:
             return _plane(picture, np.uint8)

@@ -1,0 +1,115 @@
+"""Pixels as displayed: colours, rotation, depth, range."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.media.frame import DecodedFrame, Scalers
+from pipeline.media.probe import probe
+from pipeline.media.reader import read
+from pipeline.media.types import U8, MediaInfo, Stretch, Timestamp
+from tests.support.media import Clip, render
+
+CORNERS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220), "white": (240, 240, 240)}
+
+
+def quarters(_: int) -> U8:
+    """(64, 128, 3) RGB: red, green / blue, white."""
+    red, green, blue, white = (np.full((32, 64, 3), color, np.uint8) for color in CORNERS.values())
+    return np.vstack([np.hstack([red, green]), np.hstack([blue, white])])
+
+
+def corners(picture: U8) -> list[str]:
+    """Names of the colours at the corners: top left, top right, bottom left, bottom right."""
+    rows, columns = picture.shape[0] // 4, picture.shape[1] // 4
+    places = [(rows, columns), (rows, -columns), (-rows, columns), (-rows, -columns)]
+    distance = {name: np.asarray(color) for name, color in CORNERS.items()}
+    return [min(distance, key=lambda name: np.abs(distance[name] - picture[place]).sum()) for place in places]
+
+
+def first_frame(path: Path) -> tuple[MediaInfo, DecodedFrame]:
+    media, index = probe(path)
+    return media, next(iter(read(path, media, index, Stretch(0, 1))))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        (0, ["red", "green", "blue", "white"]),
+        (-90, ["blue", "red", "white", "green"]),
+        (180, ["white", "blue", "green", "red"]),
+        (90, ["green", "white", "red", "blue"]),
+    ],
+)
+def test_rotated_pictures_stand_upright(tmp_path: Path, matrix: int, expected: list[str]) -> None:
+    media, frame = first_frame(render(tmp_path / "clip.mp4", Clip(frames=2, rotation=matrix, paint=quarters)))
+    picture = frame.rgb(60, 40)
+    assert picture.shape == (40, 60, 3)
+    assert picture.flags.c_contiguous
+    assert corners(picture) == expected
+    assert (frame.width, frame.height) == (media.width, media.height)
+    assert frame.luma().shape == (64, 128)
+
+
+def test_aspect_is_what_a_viewer_sees(tmp_path: Path) -> None:
+    clip = Clip(frames=2, rotation=90, aspect=Fraction(4, 3), paint=quarters)
+    assert first_frame(render(tmp_path / "clip.mp4", clip))[1].aspect == pytest.approx(64 * 3 / (128 * 4))
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p10le", "yuv444p"])
+def test_luma_is_eight_bits_in_range(tmp_path: Path, pixel_format: str) -> None:
+    clip = Clip(frames=2, pixel_format=pixel_format, paint=lambda n: np.full((64, 128, 3), 255, np.uint8))
+    _, frame = first_frame(render(tmp_path / "clip.mp4", clip))
+    assert frame.color_range == "LIMITED"
+    assert frame.luma().dtype == np.uint8
+    assert np.abs(frame.luma().astype(int) - 235).max() <= 1
+    assert frame.rgb(10, 10).min() >= 253
+
+
+def test_full_range_is_reported(tmp_path: Path) -> None:
+    clip = Clip(
+        frames=2,
+        codec="mjpeg",
+        options={},
+        pixel_format="yuvj420p",
+        paint=lambda n: np.full((64, 128, 3), 255, np.uint8),
+    )
+    media, frame = first_frame(render(tmp_path / "clip.mkv", clip))
+    assert media.color_range == frame.color_range == "FULL"
+    assert frame.luma().min() >= 254
+
+
+def made(picture: av.VideoFrame) -> DecodedFrame:
+    size = (picture.width, picture.height)
+    media = MediaInfo(
+        "rawvideo", "AVI", *size, 0, Fraction(1), Fraction(25), True, 1, 40, "LIMITED", Fraction(1, 25), 0, 0, (), 1
+    )  # fmt: skip
+    return DecodedFrame(picture, media, Scalers(), 0, Timestamp(0, Fraction(1, 25)))
+
+
+@pytest.mark.parametrize(
+    "pixel_format", ["rgb24", "gbrp", "nv12", "p010le", "yuyv422", "gray", "yuv420p", "yuva420p", "ya8"]
+)
+def test_every_layout_has_luma_and_colour(pixel_format: str) -> None:
+    gray = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 128, np.uint8), "rgb24")
+    frame = made(gray.reformat(format=pixel_format))
+    expected = 128 if frame.color_range == "FULL" else 126
+    assert frame.luma().shape == (48, 64)
+    assert np.abs(frame.luma().astype(int) - expected).max() <= 1
+    assert np.abs(frame.rgb(32, 24).astype(int) - 128).max() <= 3
+
+
+def test_a_plane_of_eight_bits_is_not_copied() -> None:
+    frame = made(av.VideoFrame(64, 48, "yuv420p"))
+    assert not frame.luma().flags.owndata
+
+
+@pytest.mark.parametrize(("width", "matrix"), [(64, 5), (1280, 1)])
+def test_untagged_colour_is_601_when_small_and_709_when_large(width: int, matrix: int) -> None:
+    red = av.VideoFrame(width, 720 * width // 1280, "yuv420p")
+    for plane, value in zip(red.planes, (81, 90, 240) if matrix == 5 else (63, 102, 240), strict=True):
+        plane.update(bytes([value]) * plane.buffer_size)
+    assert np.abs(made(red).rgb(16, 16).astype(int) - (255, 0, 0)).max() <= 3
