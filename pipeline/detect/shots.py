@@ -67,11 +67,9 @@ class ShotRun:
     _block: int = -1
 
     def add(self, index: int, prepared: U8) -> Iterable[Found]:
-        """Values of the blocks that this frame completes; a frame that could not be decoded repeats the one before."""
+        """Values of the blocks that this frame completes."""
         if self._first < 0:
             self._first, self._block = index, self.stretch.start // BLOCK
-        held = self._first + len(self._thumbnails)
-        self._thumbnails.extend(self._thumbnails[-1] for _ in range(held, index))
         self._thumbnails.append(prepared)
         while self._last_needed() <= index:
             yield from self._answers()
