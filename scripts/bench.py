@@ -216,7 +216,8 @@ def lines(report: Mapping[str, Any]) -> list[str]:
         for key, value in report["inference"].items()
         if key.startswith("model ")
     ]
-    head = f"{report['video']}: {', '.join(report['analyses'])} on {report['cores']} cores, {length:.1f} s of video, {real['frame_count']:.0f} frames"
+    extent = f"{length:.1f} s of video, {real['frame_count']:.0f} frames"
+    head = f"{report['video']}: {', '.join(report['analyses'])} on {report['cores']} cores, {extent}"
     return [head, *(f"  {name:28}{value}" for name, value in rows)]
 
 

@@ -63,7 +63,7 @@ def serve(
 def programs(settings: Settings, fds: tuple[int, int], flower_port: int | None) -> Iterator[Program]:
     """What runs on one machine, in starting order."""
     if settings.broker_url is None:
-        yield Program("redis", broker.command(settings, broker.find_server(settings)))
+        yield Program("redis", broker.command(settings, broker.find_server(settings)), last=True)
     yield Program("api", api_command(fds), fds=fds)
     yield Program("worker-video", worker_command(queue.VIDEO, settings.concurrency), stop_s=WORKER_STOP_S)
     yield Program("worker-control", worker_command(queue.CONTROL), stop_s=WORKER_STOP_S)

@@ -30,12 +30,14 @@ class Program:
         command: Argument vector.
         stop_s: Seconds it gets between SIGTERM and SIGKILL.
         fds: Descriptors it inherits.
+        last: Others need it until they have ended: it is stopped after them.
     """
 
     name: str
     command: Sequence[str]
     stop_s: float = 10.0
     fds: tuple[int, ...] = ()
+    last: bool = False
 
 
 @dataclass(slots=True)
@@ -84,9 +86,14 @@ class Supervisor:
         self.stopping = True
 
     def stop(self) -> None:
-        """Stops every program, last started first, and whatever their groups still hold."""
-        for child in reversed(self.children):
-            self._end(child)
+        """Stops every program, all at once but for those that others need, and whatever their groups still hold."""
+        for last in (False, True):
+            leaving = [child for child in reversed(self.children) if child.program.last is last]
+            for child in leaving:
+                if child.process.poll() is None:
+                    child.process.send_signal(signal.SIGTERM)
+            for child in leaving:
+                self._end(child)
         self.children.clear()
 
     def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
@@ -115,10 +122,8 @@ class Supervisor:
             log.info("process_restarted", process=child.program.name, pid=child.process.pid)
 
     def _end(self, child: Child) -> None:
-        if child.process.poll() is None:
-            child.process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.process.wait(child.program.stop_s)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(child.program.stop_s)
         _kill_group(child.process.pid, signal.SIGKILL)
         child.process.wait()
         log.info("process_stopped", process=child.program.name, status=child.process.returncode)
