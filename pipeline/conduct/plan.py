@@ -106,17 +106,9 @@ def _plan_pass(services: Services, pass_: Pass) -> None:
         video = replace(video, etag=info.etag, size_bytes=info.size_bytes)
         with services.objects.local_path(video.bucket, video.name, video.etag, video.version) as path:
             media, index = probe(path, decode_limits(settings))
-        _check_length(media, settings.max_video_s)
         lease.check()
         services.work.put(index_key(pass_.id), pack_index(index))
     _run(services, replace(pass_, video=video), media, _cuts(media, index, settings.chunk_s))
-
-
-def _check_length(media: MediaInfo, max_video_s: int) -> None:
-    if media.duration_ms > max_video_s * 1000:
-        raise JobFailed(
-            f"The video is {media.duration_ms / 1000:.0f} seconds long, more than the maximum of {max_video_s} seconds."
-        )
 
 
 def _cuts(media: MediaInfo, index: FrameIndex, chunk_s: float) -> Sequence[tuple[int, int]]:

@@ -25,12 +25,16 @@ __all__ = ["database_url", "engine", "postgres_server", "queue", "services"]
 LABELS, FACES, SEGMENTS = (OPERATIONS[name] for name in ("LabelDetection", "FaceDetection", "SegmentDetection"))
 NOW = utcnow()
 METADATA = {"Codec": "h264", "DurationMillis": 1000}
-JOB = Job("j" * 64, ACCOUNT, "LabelDetection", {}, VideoRef("b", "n", None, "e", 1), JobState.QUEUED, NOW, job_tag="tag")
+JOB = Job(
+    "j" * 64, ACCOUNT, "LabelDetection", {}, VideoRef("b", "n", None, "e", 1), JobState.QUEUED, NOW, job_tag="tag"
+)
 
 
 def _add(services: Services, job: Job, records: int = 0) -> None:
     operation = OPERATIONS[job.operation]
-    items = [Record({"Timestamp": n}, n, f"{n % 3}", n % 7, 0, view) for n in range(records) for view in operation.aggregates]
+    items = [
+        Record({"Timestamp": n}, n, f"{n % 3}", n % 7, 0, view) for n in range(records) for view in operation.aggregates
+    ]
     results = write(items, operation.orders, operation.aggregates, services.work, f"results/{job.id}/")
     with writing(services.engine) as connection:
         jobs.add(connection, job)

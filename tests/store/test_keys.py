@@ -39,7 +39,9 @@ def test_a_revoked_key_is_gone(engine: Engine) -> None:
     assert list(keys.list()) == [kept]
 
 
-@pytest.mark.parametrize("account", ["", "123", "1234567890123", "12345678901a", "１２３４５６７８９０１２", "123456789012\n"])
+@pytest.mark.parametrize(
+    "account", ["", "123", "1234567890123", "12345678901a", "１２３４５６７８９０１２", "123456789012\n"]
+)
 def test_accounts_have_twelve_digits(engine: Engine, account: str) -> None:
     with pytest.raises(RequestError) as caught:
         KeyStore(engine, SECRET_KEY).create(account)

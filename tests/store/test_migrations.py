@@ -47,8 +47,8 @@ def test_processes_that_start_at_once_take_turns(database_url: str) -> None:
         thread.join()
     assert errors == []
     assert _differences(engines[0]) == []
-    for engine in engines:
-        engine.dispose()
+    for opened in engines:
+        opened.dispose()
 
 
 def test_sqlite_is_in_wal_mode_with_foreign_keys(engine: Engine) -> None:

@@ -34,7 +34,9 @@ def test_a_version_that_the_store_lacks_does_not_exist(object_store: ObjectStore
         object_store.head(BUCKET, "a", "no-such-version")
 
 
-@pytest.mark.parametrize("key", ["plain", "with space & ?#%", "ünï/cödé/视频.mp4", "e\u0301", "a'b\"c", "-dash", "x" * 200])
+@pytest.mark.parametrize(
+    "key", ["plain", "with space & ?#%", "ünï/cödé/视频.mp4", "e\u0301", "a'b\"c", "-dash", "x" * 200]
+)
 def test_names_are_kept(object_store: ObjectStore, key: str) -> None:
     object_store.put(BUCKET, key, b"x")
     assert object_store.read(BUCKET, key) == b"x"

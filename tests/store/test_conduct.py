@@ -1,0 +1,277 @@
+"""Jobs from the queue to their results, on both databases, with real decoding."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from pipeline.conduct.answer import answer
+from pipeline.conduct.chunk import analyze_chunk
+from pipeline.conduct.finish import finish_pass
+from pipeline.conduct.listing import show_job
+from pipeline.conduct.plan import plan
+from pipeline.jobs.types import ChunkState, JobState
+from pipeline.services import Services
+from pipeline.store import passes
+from pipeline.store.engine import reading, writing
+from pipeline.store.metadata import utcnow
+from pipeline.store.notify_schema import notifications
+from pipeline.store.schema import chunks
+from pipeline.store.schema import passes as passes_table
+from tests.support.brightness import BRIGHTNESS, CONTRAST, NoModels, Watch, watch
+from tests.support.conducting import VIDEO, WORKER, drain, items, job, start
+from tests.support.databases import database_url, engine, postgres_server
+from tests.support.jobs_installation import ACCOUNT, RememberingQueue, queue, services
+from tests.support.small_video import write_video
+
+__all__ = ["database_url", "engine", "postgres_server", "queue", "services", "watch"]
+
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:done"
+CHANNEL = {"SNSTopicArn": TOPIC, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/any"}
+
+
+@pytest.fixture(autouse=True)
+def _clip(services: Services, watch: Watch) -> None:
+    write_video(services.settings.buckets_path / "videos" / "clip.mp4")
+    with writing(services.engine) as connection:
+        services.topics.create(connection, TOPIC, {}, {}, utcnow())
+
+
+def _count(services: Services, table: Any) -> int:
+    with reading(services.engine) as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _pass_id(services: Services, job_id: str) -> str:
+    pass_id = job(services, job_id).pass_id
+    assert pass_id is not None
+    return pass_id
+
+
+def test_a_job_succeeds_with_every_frame_in_order(services: Services, queue: RememberingQueue) -> None:
+    job_id = start(services, BRIGHTNESS, JobTag="tag")
+    drain(services, queue)
+    found = items(services, BRIGHTNESS, job_id)
+    assert [item["Frame"] for item in found] == list(range(40))
+    assert [item["Timestamp"] for item in found] == list(range(0, 4000, 100))
+    page = answer(services, ACCOUNT, BRIGHTNESS, {"JobId": job_id})
+    assert page.members["FramesSeen"] == 40
+    metadata = page.members["VideoMetadata"]
+    assert (metadata["FrameWidth"], metadata["FrameHeight"], metadata["FrameRate"]) == (64, 48, 10.0)
+    assert (metadata["Codec"], metadata["DurationMillis"]) == ("mpeg4", 4000)
+    assert set(metadata) == {
+        "Codec",
+        "DurationMillis",
+        "Format",
+        "FrameRate",
+        "FrameHeight",
+        "FrameWidth",
+        "ColorRange",
+    }
+
+
+def test_jobs_of_one_video_share_one_decode(services: Services, queue: RememberingQueue, watch: Watch) -> None:
+    ids = [start(services, BRIGHTNESS), start(services, CONTRAST), start(services, BRIGHTNESS, Other=1)]
+    drain(services, queue)
+    assert _count(services, passes_table) == 1
+    assert _count(services, chunks) == 4
+    assert watch.seen == {"brightness": 40, "contrast": 40}
+    assert items(services, BRIGHTNESS, ids[0]) == items(services, BRIGHTNESS, ids[2])
+    assert len(items(services, CONTRAST, ids[1])) == 40
+
+
+def test_the_answer_does_not_depend_on_the_cut(services: Services, queue: RememberingQueue) -> None:
+    cut_up = start(services, BRIGHTNESS)
+    drain(services, queue)
+    whole_services = replace(services, settings=services.settings.model_copy(update={"chunk_s": 100.0}))
+    whole = start(whole_services, BRIGHTNESS)
+    drain(whole_services, queue)
+    assert _count(services, chunks) == 4 + 1
+    assert items(services, BRIGHTNESS, cut_up) == items(services, BRIGHTNESS, whole)
+
+
+def test_other_accounts_never_share_a_pass(services: Services, queue: RememberingQueue) -> None:
+    from pipeline.conduct.submit import submit
+
+    start(services, BRIGHTNESS)
+    submit(services, "4" * 12, BRIGHTNESS, {"Video": VIDEO})
+    drain(services, queue)
+    assert _count(services, passes_table) == 2
+
+
+def test_a_new_job_waits_for_others(services: Services) -> None:
+    patient = replace(services, settings=services.settings.model_copy(update={"linger_s": 60.0}))
+    start(patient, BRIGHTNESS)
+    assert 0 < plan(patient) <= 60
+    assert _count(services, passes_table) == 0
+    assert plan(patient, utcnow() + timedelta(seconds=61)) == 0
+    assert _count(services, passes_table) == 1
+
+
+def test_completion_is_announced_once(services: Services, queue: RememberingQueue) -> None:
+    job_id = start(services, BRIGHTNESS, NotificationChannel=CHANNEL)
+    drain(services, queue)
+    pass_id = _pass_id(services, job_id)
+    assert not finish_pass(services, pass_id, WORKER)
+    with reading(services.engine) as connection:
+        (row,) = connection.execute(select(notifications)).mappings()
+    assert row["topic_arn"] == TOPIC
+    assert f'"JobId":"{job_id}","Status":"SUCCEEDED","API":"StartBrightnessDetection"' in row["message"]
+
+
+def test_repeated_wake_ups_are_harmless(services: Services, queue: RememberingQueue, watch: Watch) -> None:
+    job_id = start(services, BRIGHTNESS)
+    plan(services)
+    plan(services)
+    woken = list(queue.chunks)
+    assert len(woken) == 4
+    assert all(analyze_chunk(services, NoModels(), chunk_id, WORKER) for chunk_id in woken)
+    assert not any(analyze_chunk(services, NoModels(), chunk_id, WORKER) for chunk_id in woken)
+    assert queue.finishes == [_pass_id(services, job_id)]
+    drain(services, queue)
+    assert watch.seen == {"brightness": 40}
+    assert len(items(services, BRIGHTNESS, job_id)) == 40
+
+
+def test_unknown_chunks_and_passes_are_ignored(services: Services) -> None:
+    assert not analyze_chunk(services, NoModels(), "none", WORKER)
+    assert not finish_pass(services, "none", WORKER)
+
+
+@pytest.mark.parametrize("content", [b"this is no video", b"\0" * 5000])
+def test_what_is_no_video_fails_its_jobs_with_a_reason(
+    services: Services, queue: RememberingQueue, content: bytes
+) -> None:
+    services.objects.put("videos", "clip.mp4", content)
+    job_id = start(services, BRIGHTNESS, NotificationChannel=CHANNEL)
+    drain(services, queue)
+    failed = job(services, job_id)
+    assert failed.state is JobState.FAILED
+    assert failed.status_message
+    assert _count(services, notifications) == 1
+
+
+def test_a_video_that_is_too_long_fails(services: Services, queue: RememberingQueue) -> None:
+    strict = replace(services, settings=services.settings.model_copy(update={"max_video_s": 3}))
+    job_id = start(strict, BRIGHTNESS)
+    drain(strict, queue)
+    failed = job(services, job_id)
+    assert failed.state is JobState.FAILED
+    assert "lasts" in (failed.status_message or "")
+
+
+def test_a_video_that_vanishes_fails_its_jobs(services: Services, queue: RememberingQueue) -> None:
+    before, between = start(services, BRIGHTNESS), None
+    services.objects.delete("videos", "clip.mp4")
+    drain(services, queue)
+    assert job(services, before).state is JobState.FAILED
+    write_video(services.settings.buckets_path / "videos" / "clip.mp4")
+    between = start(services, BRIGHTNESS)
+    plan(services)
+    write_video(services.settings.buckets_path / "videos" / "clip.mp4", 30)
+    drain(services, queue)
+    assert "replaced" in (job(services, between).status_message or "")
+
+
+def test_a_failing_detector_takes_down_its_own_job_only(
+    services: Services, queue: RememberingQueue, watch: Watch
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("no contrast today")
+
+    watch.at_batch["contrast"] = fail
+    good, bad = start(services, BRIGHTNESS), start(services, CONTRAST)
+    drain(services, queue)
+    assert len(items(services, BRIGHTNESS, good)) == 40
+    failed = job(services, bad)
+    assert failed.state is JobState.FAILED
+    assert "no contrast today" in (failed.status_message or "")
+    assert "3 times" in (failed.status_message or "")
+    assert watch.seen == {"brightness": 40}
+
+
+def test_a_detector_that_fails_once_is_tried_again_alone(
+    services: Services, queue: RememberingQueue, watch: Watch
+) -> None:
+    calls: list[int] = []
+
+    def fail_first() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise TimeoutError
+
+    watch.at_batch["contrast"] = fail_first
+    ids = start(services, BRIGHTNESS), start(services, CONTRAST)
+    drain(services, queue)
+    assert len(items(services, BRIGHTNESS, ids[0])) == 40
+    assert [item["Frame"] for item in items(services, CONTRAST, ids[1])] == list(range(40))
+    assert watch.seen == {"brightness": 40, "contrast": 40}
+
+
+def test_a_model_that_cannot_be_loaded_fails_its_own_job_only(services: Services, queue: RememberingQueue) -> None:
+    good, bad = start(services, BRIGHTNESS), start(services, CONTRAST, NeedsModel="nothing")
+    drain(services, queue)
+    assert job(services, good).state is JobState.SUCCEEDED
+    assert job(services, bad).state is JobState.FAILED
+    assert "nothing" in (job(services, bad).status_message or "")
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(services: Services, queue: RememberingQueue, watch: Watch) -> None:
+    whole = replace(services, settings=services.settings.model_copy(update={"chunk_s": 100.0}))
+    job_id = start(whole, BRIGHTNESS)
+    plan(whole)
+    (chunk_id,) = queue.chunks
+    queue.forget()
+
+    def steal() -> None:
+        """Another worker takes the chunk over while the first is at work, and finishes it."""
+        watch.at_batch.clear()
+        with writing(services.engine) as connection:
+            late = passes.find_chunk(connection, chunk_id)
+            assert late is not None
+            assert passes.settle_chunk(connection, late, ChunkState.QUEUED)
+        assert analyze_chunk(services, NoModels(), chunk_id, "second")
+
+    watch.at_batch["brightness"] = steal
+    assert not analyze_chunk(services, NoModels(), chunk_id, "first")
+    drain(services, queue)
+    assert len(items(services, BRIGHTNESS, job_id)) == 40
+    with reading(services.engine) as connection:
+        settled = passes.find_chunk(connection, chunk_id)
+    assert settled is not None
+    assert (settled.attempt, settled.state) == (2, ChunkState.DONE)
+
+
+def test_a_stopped_worker_gives_its_chunk_back(services: Services, queue: RememberingQueue, watch: Watch) -> None:
+    job_id = start(services, BRIGHTNESS)
+    plan(services)
+
+    def stop() -> None:
+        watch.at_batch.clear()
+        raise SystemExit
+
+    watch.at_batch["brightness"] = stop
+    with pytest.raises(SystemExit):
+        analyze_chunk(services, NoModels(), queue.chunks.pop(0), WORKER)
+    assert len(queue.chunks) == 4
+    drain(services, queue)
+    assert len(items(services, BRIGHTNESS, job_id)) == 40
+
+
+def test_progress_is_shown(services: Services, queue: RememberingQueue) -> None:
+    job_id = start(services, BRIGHTNESS)
+    view = show_job(services, job_id)
+    assert view is not None
+    assert (view.frames_done, view.frames_planned, view.ratio) == (0, 0, 0.0)
+    plan(services)
+    analyze_chunk(services, NoModels(), queue.chunks.pop(0), WORKER)
+    view = show_job(services, job_id)
+    assert view is not None
+    assert (view.frames_done, view.frames_planned, view.ratio) == (10, 40, 0.25)
+    drain(services, queue)
+    view = show_job(services, job_id)
+    assert view is not None
+    assert view.ratio == 1.0
+    assert show_job(services, "none") is None
