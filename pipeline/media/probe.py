@@ -31,6 +31,8 @@ class _Scan:
     keys: list[int | None] = field(default_factory=list)
     last: tuple[int, int] = (-(1 << 62), 0)
     reordered: bool = False
+    clock: int | None = None
+    furthest_back: int = 0
     packets: int = 0
     encrypted: bool = False
     picture: VideoFrame | None = None
@@ -43,6 +45,9 @@ class _Scan:
         pts = packet.pts
         self.reordered |= pts is not None and pts < self.last[0]
         self.pts.append(pts)
+        if packet.dts is not None:
+            self.furthest_back = max(self.furthest_back, (self.clock or packet.dts) - packet.dts)
+            self.clock = packet.dts
         if packet.is_keyframe:
             self.keys.append(pts)
         if pts is not None and pts >= self.last[0]:
@@ -85,10 +90,14 @@ def _require_picture(scan: _Scan) -> VideoFrame:
     raise MediaError("No frame of the video can be decoded; the file is damaged or its codec is not supported.")
 
 
-def _is_counted(scan: _Scan, container: InputContainer, stream: VideoStream) -> bool:
-    """Whether presentation times are missing; AVI stores decoding times only, which B-frames make useless."""
+def _is_counted(scan: _Scan, container: InputContainer, stream: VideoStream, time_base: Fraction) -> bool:
+    """Whether presentation times are missing, mostly equal, or begin anew within the file (joined transport streams).
+
+    AVI stores decoding times only, which B-frames make useless.
+    """
     misread = container.format.name == "avi" and not scan.reordered and bool(stream.codec_context.has_b_frames)
-    return misread or None in scan.pts
+    begins_anew = scan.furthest_back * time_base > 1
+    return misread or begins_anew or None in scan.pts or 2 * len(set(scan.pts)) <= len(scan.pts)
 
 
 def _frame_index(scan: _Scan, time_base: Fraction) -> FrameIndex:
@@ -147,7 +156,7 @@ def _describe(container: InputContainer, stream: VideoStream, scan: _Scan, size:
     time_base = stream.time_base
     if time_base is None or time_base <= 0:
         raise MediaError("The video stream has no time scale.")
-    counted = _is_counted(scan, container, stream)
+    counted = _is_counted(scan, container, stream, time_base)
     index = _counted_index(len(scan.pts), stream, time_base) if counted else _frame_index(scan, time_base)
     rate, constant = frame_rate(index.pts, time_base, (stream.average_rate, stream.guessed_rate, stream.base_rate))
     duration_ms = _end(index.pts, scan.last[1], rate, time_base)

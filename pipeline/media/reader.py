@@ -1,13 +1,13 @@
 """Decoding a stretch of a video: exact frame numbers, whatever the file does with seeking."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -47,24 +47,35 @@ class _Decoder:
 
     def __init__(
         self,
-        container: InputContainer,
+        path: str | Path,
         media: MediaInfo,
         index: FrameIndex,
         limits: DecodeLimits,
         beat: Callable[[], None],
     ) -> None:
-        self._container = container
-        self._stream: VideoStream = container.streams[media.stream_index]  # type: ignore[assignment]
+        self._path = path
         self._media = media
         self._index = index
         self._limits = limits
         self._beat = beat
         self._scalers = Scalers()
-        self._at_start = True
         self._counted = 0
         self._last_progress = monotonic()
         # Frame threads would apply a change of `skip_frame` to the wrong packet.
         self._hurries = limits.threads == 1 and not media.counted
+        self._opened = ExitStack()
+        self._open()
+
+    def _open(self) -> None:
+        self._opened.close()
+        self._container = self._opened.enter_context(opened(self._path, self._limits))
+        self._stream: VideoStream = self._container.streams[self._media.stream_index]  # type: ignore[assignment]
+        prepare_decoder(self._stream, self._limits)
+        self._at_start = True
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._opened.close()
 
     def frames(self, walk: Walk) -> Iterator[DecodedFrame]:
         """The wanted frames of the walk that can be decoded."""
@@ -114,7 +125,7 @@ class _Decoder:
 
     def _from_start(self) -> Iterator[VideoPacket]:
         if not self._at_start:
-            self._container.seek(0, backward=True, any_frame=True)
+            self._open()
         self._at_start = False
         return self._container.demux(self._stream)
 
@@ -188,8 +199,6 @@ def read(
     if wanted is None:
         wanted = np.arange(stretch.start, stretch.stop, dtype=np.int64)
     wanted = wanted[(wanted >= stretch.start) & (wanted < stretch.stop)]
-    with opened(path, limits) as container:
-        decoder = _Decoder(container, media, index, limits, beat)
-        prepare_decoder(container.streams[media.stream_index], limits)  # type: ignore[arg-type]
+    with closing(_Decoder(path, media, index, limits, beat)) as decoder:
         for walk in plan_walks(wanted, index.keyframes):
             yield from decoder.frames(walk)

@@ -135,6 +135,8 @@ def test_rotation_and_aspect(media: Path) -> None:
 
 
 VIDEO_FRAMES = {
+    "face-demographics-walking-and-pause_gif.mp4": 41, "head-pose-face-detection-female-and-male_gif.mp4": 56,
+    "head-pose-face-detection-female_gif.mp4": 23,
     "CountdownClock_0.mp4": 133, "TUD-Campus.mp4": 71, "basketball.mp4": 333, "car-detection.mp4": 377, "chaplin.mp4": 241,
     "cityCC0.mpg": 190, "climber_portrait.mp4": 351, "composite_cues_shared.mp4": 838, "googlework_short.mp4": 1026,
     "laptop_table_1080p.mp4": 96, "marathon_run.mp4": 150, "one-by-one-person-detection.mp4": 1394, "psd_testvideo.mp4": 720,

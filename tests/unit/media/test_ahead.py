@@ -35,10 +35,14 @@ def test_leaving_early_ends_and_closes_the_source() -> None:
         finally:
             closed.set()
 
+    def use() -> None:
+        with ahead(source(), 2, Pulse(), 10) as items:
+            next(items)
+            raise RuntimeError("enough")
+
     before = active_count()
-    with pytest.raises(RuntimeError, match="enough"), ahead(source(), 2, Pulse(), 10) as items:
-        next(items)
-        raise RuntimeError("enough")
+    with pytest.raises(RuntimeError, match="enough"):
+        use()
     assert closed.is_set()
     assert active_count() == before
 

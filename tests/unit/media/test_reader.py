@@ -31,6 +31,10 @@ CLIPS = {
     "h264_avi": ("clip.avi", Clip()),
     "raw_h264": ("clip.h264", Clip()),
     "vfr": ("clip.mp4", Clip(ticks=[n * n for n in range(40)], options=_X264)),
+    "hevc_open_gop": (
+        "clip.mp4",
+        Clip(codec="libx265", options={"x265-params": "log-level=none:keyint=10:min-keyint=10:bframes=3:open-gop=1"}),
+    ),
     "vp9": ("clip.webm", Clip(codec="libvpx-vp9", options={"g": "10", "deadline": "realtime", "cpu-used": "8"})),
     "fragmented": ("clip.flv", Clip(start=10)),
     "mjpeg": ("clip.mkv", Clip(codec="mjpeg", options={}, pixel_format="yuvj420p", rate=Fraction(30000, 1001))),
@@ -107,6 +111,16 @@ def test_walks_cover_the_wanted_frames_and_skip_whole_groups(wanted: set[int], k
     for before, after in itertools.pairwise(walks):
         skipped = keyframes[(keyframes > before.wanted[-1]) & (keyframes <= after.wanted[0])]
         assert len(skipped) >= 2
+
+
+def test_joined_transport_streams_are_one_video(tmp_path: Path) -> None:
+    part = render(tmp_path / "part.ts").read_bytes()
+    path = tmp_path / "clip.ts"
+    path.write_bytes(part + part)
+    media, index = probe(path)
+    assert (media.counted, media.frame_rate, media.duration_ms) == (True, 25, 80 * 40)
+    shown_numbers = [number_shown(frame.luma()) for frame in read(path, media, index, Stretch(0, 80))]
+    assert shown_numbers == [*range(40), *range(40)]
 
 
 def test_damage_costs_frames_and_nothing_else(tmp_path: Path) -> None:
