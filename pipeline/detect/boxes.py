@@ -73,9 +73,10 @@ def inside(corners: F32, size: Size) -> F32:
 def input_size(aspect: float, pixels: int, step: int) -> Size:
     """(width, height), multiples of `step`, of about `pixels` pixels and nearest to the aspect; one of few shapes.
 
-    The whole picture is stretched into it, by a few percent at most for aspects up to 3:1, instead of being padded.
+    The whole picture is stretched into it, by a tenth at most for the usual aspects, instead of being padded.
     """
-    ideal = (pixels * min(max(aspect, 1 / 3), 3.0)) ** 0.5
+    aspect = min(max(aspect, 1 / 3), 3.0)
+    ideal = (pixels * aspect) ** 0.5
     widths = {max(step, int(ideal // step + k) * step) for k in (0, 1)}
     sizes = {(w, max(step, int(w / aspect // step + k) * step)) for w in widths for k in (0, 1)}
     fitting = [size for size in sizes if size[0] * size[1] <= pixels * 1.1] or [min(sizes)]

@@ -41,7 +41,7 @@ def _rotation(points: np.ndarray) -> np.ndarray:
 
 def _angles(rotation: np.ndarray) -> np.ndarray:
     """Roll, yaw, pitch in degrees of R = Rz(roll) Ry(yaw) Rx(pitch) in the picture's axes."""
-    nose = rotation[:, 2]
-    yaw = np.arcsin(np.clip(nose[0], -1, 1))
-    pitch = np.arctan2(-nose[1], nose[2])
-    return np.degrees([np.arctan2(rotation[1, 0], rotation[0, 0]), yaw, pitch])
+    roll = np.arctan2(rotation[1, 0], rotation[0, 0])
+    yaw = -np.arcsin(np.clip(rotation[2, 0], -1, 1))
+    pitch = np.arctan2(rotation[2, 1], rotation[2, 2])
+    return np.degrees([roll, yaw, pitch])

@@ -1,0 +1,165 @@
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.aggregate.labels import LabelFilter, LabelTimeline
+from pipeline.aggregate.types import Record
+from pipeline.analyses.labels import ANALYSIS, OBJECTS, TAGS
+from pipeline.detect.types import Detections, Tags
+from pipeline.labels.vocabulary import vocabulary
+from pipeline.media.types import Timestamp
+
+MILLIS = Fraction(1, 1000)
+PERSON, CAR, DOG = 0, 2, 16
+
+
+def objects(*found: tuple[int, float]) -> Mapping[str, Any]:
+    boxes = np.tile(np.float32([0.1, 0.2, 0.3, 0.4]), (len(found), 1)).reshape(-1, 4)
+    return {OBJECTS: Detections(boxes, np.float32([s for _, s in found]), np.array([c for c, _ in found], np.int64))}
+
+
+def records(frames: list[Mapping[str, Any]], end_ms: int | None = None, **settings: Any) -> list[Record]:
+    timeline = LabelTimeline(OBJECTS, TAGS, 1000, **settings)
+    found = [r for k, frame in enumerate(frames) for r in timeline.add(k * 15, Timestamp(k * 500, MILLIS), frame)]
+    return [*found, *timeline.finish(Timestamp(len(frames) * 500 if end_ms is None else end_ms, MILLIS))]
+
+
+def moments(found: list[Record]) -> list[tuple[int, str]]:
+    return [(r.timestamp_ms, r.name) for r in found if r.aggregate == "TIMESTAMPS"]
+
+
+def segments(found: list[Record]) -> dict[str, list[tuple[int, int, float]]]:
+    spans: dict[str, list[tuple[int, int, float]]] = {}
+    for r in found:
+        if r.aggregate == "SEGMENTS":
+            spans.setdefault(r.name, []).append(
+                (r.body["StartTimestampMillis"], r.body["EndTimestampMillis"], r.confidence)
+            )
+    return spans
+
+
+def test_a_car_comes_with_its_ancestors_and_its_box() -> None:
+    found = records([objects((CAR, 0.9))])
+    assert moments(found) == [(0, "Car"), (0, "Transportation"), (0, "Vehicle")]
+    car = found[0].body["Label"]
+    assert car["Confidence"] == 90.0
+    assert car["Instances"] == [
+        {"BoundingBox": {"Width": 0.3, "Height": 0.4, "Left": 0.1, "Top": 0.2}, "Confidence": 90.0}
+    ]
+    assert car["Parents"] == [{"Name": "Vehicle"}, {"Name": "Transportation"}]
+    assert car["Aliases"] == [{"Name": "Automobile"}]
+    assert car["Categories"] == [{"Name": "Vehicles and Automotive"}]
+    assert found[1].body["Label"]["Instances"] == []
+    assert (found[0].name, found[0].confidence, found[0].timestamp_ms) == ("Car", 90.0, 0)
+
+
+def test_segments_run_from_the_first_sample_to_the_first_without() -> None:
+    seen, gone = objects((DOG, 0.8)), objects()
+    surer = objects((DOG, 0.9))
+    found = records([gone, seen, surer, seen, gone, gone, seen, seen], end_ms=4100)
+    assert segments(found)["Dog"] == [(500, 2000, pytest.approx(85.0)), (3000, 4100, pytest.approx(80.0))]
+    first = next(r for r in found if r.aggregate == "SEGMENTS" and r.name == "Dog").body
+    assert first["Timestamp"] == 500
+    assert first["DurationMillis"] == 1500
+    assert "Instances" not in first["Label"]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.45, 0.7, 0.95]), min_size=1, max_size=12), st.sampled_from([0.0, 50.0, 80.0]))
+def test_segments_hold_exactly_the_samples_of_the_label(scores: list[float], least: float) -> None:
+    found = records([objects(*([(CAR, s)] if s else [])) for s in scores], min_confidence=least)
+    times = {t for t, name in moments(found) if name == "Car"}
+    covered = {t for start, end, _ in segments(found).get("Car", []) for t in range(start, end, 500)}
+    assert times == covered
+
+
+@given(st.floats(0, 100))
+def test_nothing_below_min_confidence_is_shown(least: float) -> None:
+    frames = [objects((CAR, 0.9), (CAR, 0.4), (PERSON, 0.6), (DOG, 0.3))] * 3
+    for record in records(frames, min_confidence=least):
+        label = record.body["Label"]
+        assert label["Confidence"] >= least
+        assert all(i["Confidence"] >= least for i in label.get("Instances", []))
+        assert record.confidence == label["Confidence"]
+
+
+def test_two_frames_far_apart_are_no_neighbours() -> None:
+    timeline = LabelTimeline(OBJECTS, TAGS, 1000)
+    found = list(timeline.add(0, Timestamp(0, MILLIS), objects((CAR, 0.8))))
+    found += timeline.add(90, Timestamp(3000, MILLIS), objects())
+    assert (0, "Car") in moments(found)
+
+
+def test_tags_alone_make_labels_without_boxes() -> None:
+    frame = {TAGS: Tags(np.array([207, 208], np.int64), np.float32([0.6, 0.3]))}
+    found = {r.name: r.body["Label"] for r in records([frame]) if r.aggregate == "TIMESTAMPS"}
+    assert set(found) == {"Golden Retriever", "Dog", "Canine", "Pet", "Mammal", "Animal"}
+    assert found["Dog"]["Confidence"] == pytest.approx(90, abs=0.01)
+    assert found["Dog"]["Instances"] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"Car", "Vehicle", "Transportation", "Person"}),
+        ({"LabelInclusionFilters": ["Car"]}, {"Car"}),
+        ({"LabelInclusionFilters": ["car"]}, set()),
+        ({"LabelInclusionFilters": ["Automobile"]}, set()),
+        ({"LabelExclusionFilters": ["Vehicle"]}, {"Car", "Transportation", "Person"}),
+        ({"LabelCategoryInclusionFilters": ["Vehicles and Automotive"]}, {"Car", "Vehicle", "Transportation"}),
+        ({"LabelCategoryExclusionFilters": ["Vehicles and Automotive"]}, {"Person"}),
+        (
+            {"LabelInclusionFilters": ["Person"], "LabelCategoryInclusionFilters": ["Vehicles and Automotive"]},
+            {"Car", "Vehicle", "Transportation", "Person"},
+        ),
+        (
+            {"LabelCategoryInclusionFilters": ["Vehicles and Automotive"], "LabelExclusionFilters": ["Car"]},
+            {"Vehicle", "Transportation"},
+        ),
+        ({"LabelInclusionFilters": ["Person"], "LabelExclusionFilters": ["Person"]}, set()),
+    ],
+)
+def test_filters(settings: dict[str, list[str]], expected: set[str]) -> None:
+    timeline = ANALYSIS.aggregator({"Settings": {"GeneralLabels": settings}}, None, None)  # type: ignore[arg-type]
+    frame = objects((CAR, 0.9), (PERSON, 0.9))
+    found = [*timeline.add(0, Timestamp(0, MILLIS), frame), *timeline.finish(Timestamp(40, MILLIS))]
+    assert {r.name for r in found} == expected
+
+
+def test_min_confidence_is_50_where_the_request_names_none() -> None:
+    frame = objects((CAR, 0.55), (DOG, 0.45))
+    for parameters, expected in (({}, {"Car"}), ({"MinConfidence": 0}, {"Car", "Dog"}), ({"MinConfidence": 60}, set())):
+        timeline = ANALYSIS.aggregator(parameters, None, None)  # type: ignore[arg-type]
+        found = [*timeline.add(0, Timestamp(0, MILLIS), frame), *timeline.finish(Timestamp(40, MILLIS))]
+        assert {r.name for r in found} & {"Car", "Dog"} == expected
+
+
+def test_an_exclusion_beats_an_inclusion_of_the_category() -> None:
+    wanted = LabelFilter(categories={"Animals and Pets"}, without_names={"Cat"})
+    known = vocabulary().labels
+    assert wanted.keeps(known["Dog"])
+    assert not wanted.keeps(known["Cat"])
+    assert not wanted.keeps(known["Person"])
+
+
+def test_items_are_of_the_shape_of_the_api() -> None:
+    shape = ServiceModel(Loader().load_service_model("rekognition", "service-2")).shape_for("LabelDetection")
+    found = records([objects((CAR, 0.9), (PERSON, 0.7))] * 2)
+    assert {r.aggregate for r in found} == {"TIMESTAMPS", "SEGMENTS"}
+    for record in found:
+        assert not ParamValidator().validate(record.body, shape).has_errors()
+        assert set(record.body) <= set(shape.members)
+        assert set(record.body["Label"]) <= set(shape.members["Label"].members)
+
+
+def test_an_empty_video_has_no_labels_but_a_model_version() -> None:
+    timeline = LabelTimeline(OBJECTS, TAGS, 1000)
+    assert list(timeline.finish(Timestamp(0, MILLIS))) == []
+    assert timeline.summary() == {"LabelModelVersion": "3.0"}

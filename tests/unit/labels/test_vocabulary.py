@@ -1,0 +1,81 @@
+import re
+
+import pytest
+
+from pipeline.labels.vocabulary import CATEGORIES, Label, vocabulary
+
+WORDS = vocabulary()
+# `GeneralLabelsFilterValue` of the service model: what a filter may name.
+PATTERN = re.compile(r"[A-Za-z0-9àâèçñó'-_(). ]*")
+
+
+def test_every_class_of_the_models_has_a_label() -> None:
+    assert len(WORDS.coco) == 80
+    assert len(WORDS.imagenet) == 1000
+    assert {*WORDS.coco, *WORDS.imagenet} <= WORDS.labels.keys()
+
+
+def test_no_label_is_its_own_ancestor_and_ancestry_is_closed() -> None:
+    for name, label in WORDS.labels.items():
+        assert name == label.name
+        assert name not in label.parents
+        assert len(set(label.parents)) == len(label.parents)
+        for parent in label.parents:
+            assert set(WORDS.labels[parent].parents) <= set(label.parents)
+
+
+def test_every_label_has_documented_categories() -> None:
+    for label in WORDS.labels.values():
+        assert label.categories
+        assert set(label.categories) <= CATEGORIES
+
+
+def test_filters_can_name_every_label_category_and_alias() -> None:
+    names = [*WORDS.labels, *CATEGORIES, *(alias for label in WORDS.labels.values() for alias in label.aliases)]
+    assert [n for n in names if not PATTERN.fullmatch(n) or not 0 < len(n) <= 50] == []
+
+
+def test_a_name_means_one_label() -> None:
+    aliases = [alias.casefold() for label in WORDS.labels.values() for alias in label.aliases]
+    names = [name.casefold() for name in WORDS.labels]
+    assert len({*aliases, *names}) == len(aliases) + len(names)
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "ancestors"),
+    [
+        (0, "Person", []),
+        (2, "Car", ["Vehicle", "Transportation"]),
+        (16, "Dog", ["Canine", "Pet", "Mammal", "Animal"]),
+        (63, "Laptop", ["Pc", "Computer", "Electronics"]),
+        (67, "Mobile Phone", ["Phone", "Electronics"]),
+        (79, "Toothbrush", []),
+    ],
+)
+def test_objects_are_named_as_rekognition_does(number: int, name: str, ancestors: list[str]) -> None:
+    assert WORDS.coco[number] == name
+    assert list(WORDS.labels[name].parents) == ancestors
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "ancestor"),
+    [
+        (207, "Golden Retriever", "Dog"),
+        (281, "Tabby Cat", "Cat"),
+        (417, "Balloon", "Aircraft"),
+        (817, "Sports Car", "Car"),
+        (963, "Pizza", "Food"),
+    ],
+)
+def test_classes_of_imagenet_have_their_ancestors(number: int, name: str, ancestor: str) -> None:
+    assert WORDS.imagenet[number] == name
+    assert ancestor in WORDS.labels[name].parents
+
+
+def test_a_label_inherits_the_categories_of_its_parents() -> None:
+    assert WORDS.labels["Golden Retriever"].categories == ("Animals and Pets",)
+    assert WORDS.labels["Person"] == Label("Person", (), ("Human",), ("Person Description",))
+
+
+def test_breeds_are_all_dogs() -> None:
+    assert all("Dog" in WORDS.labels[name].parents for name in WORDS.imagenet[151:269])
