@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from botocore.model import OperationModel
 from starlette.responses import Response
 
 from api.protocol.query import CONTENT_TYPE, parse, render, render_error, sns_model, status_of
+from api.protocol.validate import violations
 from api.sns.publishing import columns, invalid
 from pipeline.errors import RequestError
 from pipeline.notify.ssrf import Guard
@@ -82,7 +84,14 @@ def _serve(services: Services, account: str | None, form: Mapping[str, str], req
         raise RequestError("NotImplementedException", f"{action} is not implemented.")
     operation = sns_model().operation_model(action)
     request = parse(operation.input_shape, form)
+    _check(operation, request)
     return render(operation, HANDLERS[action](Call(services, account, request, utcnow())), request_id)
+
+
+def _check(operation: OperationModel, request: Mapping[str, Any]) -> None:
+    found = [str(one) for one in violations(operation.input_shape, request)] if operation.input_shape else []
+    if found:
+        raise RequestError("InvalidParameter", f"Invalid parameter: {'; '.join(found)}")
 
 
 def create_topic(call: Call) -> Mapping[str, Any]:

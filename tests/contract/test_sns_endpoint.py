@@ -4,6 +4,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,27 @@ def test_topics_of_other_accounts_are_not_told_of(sns: Any) -> None:
     refused("InvalidParameter", 400, sns.delete_topic, TopicArn="done")
 
 
+def test_a_topic_of_one_account_is_invisible_to_another(sns: Any, installation: Installation) -> None:
+    arn = sns.create_topic(Name="done")["TopicArn"]
+    request = {"TopicArn": arn, "Protocol": "http", "Endpoint": HOOK, "ReturnSubscriptionArn": True}
+    subscription = sns.subscribe(**request)["SubscriptionArn"]
+    other = installation.client(installation.services.keys.create("999999999999"))
+    assert other.list_topics()["Topics"] == []
+    assert other.list_subscriptions()["Subscriptions"] == []
+    for call, members in (
+        (other.publish, {"TopicArn": arn, "Message": "m"}),
+        (other.subscribe, request),
+        (other.unsubscribe, {"SubscriptionArn": subscription}),
+        (other.delete_topic, {"TopicArn": arn}),
+    ):
+        refused("AuthorizationError", 403, call, **members)
+
+
+def test_keys_that_are_not_ours_are_refused(installation: Installation) -> None:
+    stranger = replace(installation.key, secret="wrong")
+    refused("SignatureDoesNotMatch", 403, installation.client(stranger).list_topics)
+
+
 def test_lists_page_by_a_hundred(sns: Any) -> None:
     names = [f"topic-{number:03}" for number in range(205)]
     for name in names:
@@ -142,11 +164,9 @@ def test_endpoints_are_checked_when_subscribing(sns: Any, protocol: str, endpoin
 
 def test_loopback_is_refused_where_the_service_is_open_to_others(tmp_path: Path) -> None:
     with installed(tmp_path, host="0.0.0.0", public_url=None) as open_to_all:
-        port = open_to_all.services.settings.port
-        form = {"Action": "CreateTopic", "Name": "done"}
-        httpx.post(f"http://127.0.0.1:{port}/", data=form).raise_for_status()
+        assert open_to_all.post({"Action": "CreateTopic", "Name": "done"}).status_code == 200
         form = {"Action": "Subscribe", "TopicArn": f"{PREFIX}done", "Protocol": "http", "Endpoint": HOOK}
-        answer = httpx.post(f"http://127.0.0.1:{port}/", data=form)
+        answer = open_to_all.post(form)
         assert answer.status_code == 400
         assert "127.0.0.1" in answer.text
 
@@ -210,10 +230,15 @@ def test_operations_not_built_are_named(sns: Any) -> None:
             "InvalidParameter",
             400,
         ),
+        (
+            {"Action": "CreateTopic", "Name": "x", "Tags.member.1.Key": "k" * 129, "Tags.member.1.Value": ""},
+            "InvalidParameter",
+            400,
+        ),
     ],
 )
 def test_forms_that_no_sdk_would_send(installation: Installation, form: dict[str, str], code: str, status: int) -> None:
-    answer = httpx.post(installation.url, data=form)
+    answer = installation.post(form)
     assert answer.status_code == status
     assert f"<Code>{code}</Code>" in answer.text
     assert answer.headers["content-type"].startswith("text/xml")
@@ -233,8 +258,8 @@ def test_the_aws_command_line_works_unchanged(installation: Installation, tmp_pa
     if not program.exists():
         pytest.skip("the AWS CLI is not installed")
     environment = {
-        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_ACCESS_KEY_ID": installation.key.id,
+        "AWS_SECRET_ACCESS_KEY": installation.key.secret,
         "AWS_DEFAULT_REGION": "us-east-1",
         "HOME": str(tmp_path),
         "PATH": "/usr/bin:/bin",

@@ -2,27 +2,27 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import urlencode
 
 import boto3
+import httpx
 import uvicorn
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from botocore.credentials import Credentials
 
-from api.sns.endpoint import handle
-from api.sns.routes import routes
+from api.app import build_app
 from pipeline.notify.certificates import server_certificate
 from pipeline.notify.delivery import deliver_due
 from pipeline.services import Services
 from pipeline.settings import Settings
+from pipeline.store.keys import AccessKey
 
 ACCOUNT = "111122223333"
 
@@ -52,24 +52,33 @@ class Installation:
     """An installation that is bound to loopback."""
 
     services: Services
+    key: AccessKey
     ca_file: Path
-    wake_ups: WakeUps = field(default_factory=WakeUps)
+    wake_ups: WakeUps
 
     @property
     def url(self) -> str:
         """The http endpoint."""
-        return self.services.settings.http_url
+        return f"http://127.0.0.1:{self.services.settings.port}"
 
-    def client(self) -> Any:
-        """boto3's SNS client of the account."""
+    def client(self, key: AccessKey | None = None) -> Any:
+        """boto3's SNS client of the account, or of the account of another key."""
+        key = key or self.key
         return boto3.client(
             "sns",
             endpoint_url=self.url,
             region_name="us-east-1",
-            aws_access_key_id="AKIAEXAMPLE",
-            aws_secret_access_key="secret",
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
             config=Config(retries={"total_max_attempts": 1}),
         )
+
+    def post(self, form: Mapping[str, str]) -> httpx.Response:
+        """The answer to a signed form, whatever it says."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        request = AWSRequest("POST", f"{self.url}/", headers, urlencode(form))
+        SigV4Auth(Credentials(self.key.id, self.key.secret), "sns", "us-east-1").add_auth(request)
+        return httpx.post(f"{self.url}/", content=request.body, headers=dict(request.headers))
 
     def deliver(self) -> int:
         """What a woken worker does."""
@@ -88,7 +97,7 @@ def installed(folder: Path, **changes: Any) -> Iterator[Installation]:
         stack.callback(services.close)
         services.prepare()
         files = server_certificate(settings)
-        app = _app(services)
+        app = build_app(services)
         stack.enter_context(_serving(uvicorn.Config(app, log_config=None, ws="none", lifespan="off"), http))
         secure = uvicorn.Config(
             app,
@@ -99,17 +108,7 @@ def installed(folder: Path, **changes: Any) -> Iterator[Installation]:
             ssl_keyfile=str(files.key_file),
         )
         stack.enter_context(_serving(secure, https))
-        yield Installation(services, folder / "tls" / "ca.pem", wake_ups)
-
-
-def _app(services: Services) -> Starlette:
-    """The SNS half of the api; signatures are the business of the whole api's tests."""
-
-    async def signed(request: Request) -> Response:
-        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
-        return handle(services, ACCOUNT, form)
-
-    return Starlette(routes=[Route("/", signed, methods=["POST"]), *routes(services)])
+        yield Installation(services, services.keys.create(ACCOUNT), folder / "tls" / "ca.pem", wake_ups)
 
 
 def _listening() -> socket.socket:
