@@ -121,13 +121,12 @@ def correlation(a: F32, b: F32) -> float:
 def gradual(thumbnails: I16) -> Flags:
     """Frames that look like the blend of those before and behind; at full size, where motion shows sooner."""
     found = np.zeros(len(thumbnails), bool)
-    frames = np.arange(len(thumbnails))
     for reach in GRADUAL_REACHES:
-        ends = thumbnails[np.maximum(frames - reach, 0)] + thumbnails[np.minimum(frames + reach, len(thumbnails) - 1)]
-        change = shifted(distance(thumbnails, 2 * reach), -reach)
-        bend = np.abs(2 * thumbnails - ends).mean(axis=(1, 2, 3), dtype=np.float32) / 2
-        inside = (frames >= reach) & (frames < len(thumbnails) - reach)
-        found |= inside & (change >= GRADUAL_CHANGE) & (bend <= GRADUAL_RATIO * change)
+        change = distance(thumbnails, 2 * reach)[: -2 * reach]
+        early = np.flatnonzero(change >= GRADUAL_CHANGE)
+        first, middle, last = (thumbnails[early + k] for k in (0, reach, 2 * reach))
+        bend = np.abs(2 * middle - first - last).mean(axis=(1, 2, 3), dtype=np.float32) / 2
+        found[early[bend <= GRADUAL_RATIO * change[early]] + reach] = True
     return found
 
 
