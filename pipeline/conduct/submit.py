@@ -69,7 +69,7 @@ def _added(services: Services, operation: Operation, job: Job, now: datetime) ->
     """The job, kept; or the one that another submission with the same token has kept first."""
     try:
         with writing(services.engine) as connection:
-            jobs.forget_tokens(connection, now - TOKEN_LIFE)
+            jobs.forget_token(connection, job, now - TOKEN_LIFE)
             jobs.add(connection, job)
     except IntegrityError:
         first = _known(services, job.account, operation, job.token, job.request_hash, now)

@@ -87,6 +87,8 @@ def _repeat_wakes(services: Services, now: datetime) -> int:
     before = now - timedelta(seconds=services.settings.lease_s / 2)
     with writing(services.engine) as connection:
         chunks = sweeping.sleeping_chunks(connection, before, now, WAKES)
+    # Another transaction: whoever holds chunks must not wait for a pass.
+    with writing(services.engine) as connection:
         ready = sweeping.ready_passes(connection, before, now, WAKES)
         plannable = bool(sweeping.unplanned_passes(connection, now)) or bool(jobs.waiting(connection))
     for chunk_id, priority in chunks:

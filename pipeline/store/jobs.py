@@ -53,6 +53,12 @@ def find_by_token(connection: Connection, account: str, operation: str, token: s
     return None if row is None else job_of(row)
 
 
+def forget_token(connection: Connection, job: Job, before: datetime) -> None:
+    """Frees the token of a new job where the job that has it was submitted before this moment."""
+    same = (jobs.c.account == job.account, jobs.c.operation == job.operation, jobs.c.token == job.token)
+    connection.execute(update(jobs).where(*same, jobs.c.created_at <= before).values(token=None))
+
+
 def forget_tokens(connection: Connection, before: datetime) -> int:
     """How many tokens of jobs submitted before this moment were freed for another use."""
     dead = update(jobs).where(jobs.c.token.is_not(None), jobs.c.created_at <= before)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from pipeline.jobs.types import Chunk, ChunkState, PassState
 from pipeline.store.rows import chunk_of
-from pipeline.store.schema import chunks, jobs, passes
+from pipeline.store.schema import chunks, passes
 
 
 def dead_chunks(connection: Connection, now: datetime, limit: int) -> list[Chunk]:
@@ -30,7 +30,8 @@ def sleeping_chunks(connection: Connection, woken_before: datetime, now: datetim
     query = select(chunks.c.id, passes.c.priority).join(passes, passes.c.id == chunks.c.pass_id)
     query = query.where(chunks.c.state == ChunkState.QUEUED, asleep)
     urgent_first = (passes.c.priority.desc(), passes.c.created_at, chunks.c.start)
-    found = [(row.id, row.priority) for row in connection.execute(query.order_by(*urgent_first).limit(limit))]
+    query = query.order_by(*urgent_first).limit(limit).with_for_update(skip_locked=True, of=chunks)
+    found = [(row.id, row.priority) for row in connection.execute(query)]
     mark_chunks(connection, [chunk_id for chunk_id, _ in found], now)
     return found
 
@@ -45,14 +46,10 @@ def ready_passes(connection: Connection, woken_before: datetime, now: datetime, 
     free = or_(passes.c.lease_until.is_(None), passes.c.lease_until <= now)
     asleep = or_(passes.c.woken_at.is_(None), passes.c.woken_at <= woken_before)
     ready = (passes.c.state == PassState.RUNNING, passes.c.chunks_left == 0, free, asleep)
-    found = list(connection.execute(select(passes.c.id).where(*ready).limit(limit)).scalars())
-    mark_passes(connection, found, now)
+    query = select(passes.c.id).where(*ready).limit(limit).with_for_update(skip_locked=True)
+    found = list(connection.execute(query).scalars())
+    connection.execute(update(passes).where(passes.c.id.in_(found)).values(woken_at=now))
     return found
-
-
-def mark_passes(connection: Connection, pass_ids: Sequence[str], now: datetime) -> None:
-    """Remembers that wake-ups to finish these passes were sent."""
-    connection.execute(update(passes).where(passes.c.id.in_(pass_ids)).values(woken_at=now))
 
 
 def unplanned_passes(connection: Connection, now: datetime) -> list[str]:
@@ -68,6 +65,5 @@ def finished_passes(connection: Connection, now: datetime, limit: int) -> list[s
 
 
 def forget_passes(connection: Connection, pass_ids: Sequence[str]) -> None:
-    """Removes passes and their chunks."""
-    connection.execute(update(jobs).where(jobs.c.pass_id.in_(pass_ids)).values(pass_id=None))
+    """Removes passes and their chunks; jobs keep everything else."""
     connection.execute(delete(passes).where(passes.c.id.in_(pass_ids)))
