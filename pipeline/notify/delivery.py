@@ -11,7 +11,7 @@ import structlog
 
 from pipeline.notify.keyring import Keyring
 from pipeline.notify.message import Kind, Links, body, envelope
-from pipeline.notify.outbox import Delivery, DeliveryState, Lane
+from pipeline.notify.outbox import Delivery, DeliveryState, Lane, anything_due
 from pipeline.notify.retry import DEFAULT_RETRY, RetryPolicy
 from pipeline.notify.signing import Signer
 from pipeline.notify.ssrf import Guard, Resolver, resolve
@@ -101,7 +101,7 @@ class Courier:
             values |= {"next_at": now + wait_for}
         with writing(self.services.engine) as connection:
             kept = self.services.outbox.settle(connection, delivery, values, failed=outcome.error is not None)
-        _tell(delivery, outcome, values.get("state", DeliveryState.PENDING) if kept else "LEASE_LOST")
+        _tell(delivery, outcome, values.get("state", DeliveryState.PENDING) if kept else "DROPPED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def deliver_due(
 def _courier(services: Services, now: datetime, resolver: Resolver) -> Courier | None:
     """None where nothing is due: then no key is made and no authority loaded."""
     with reading(services.engine) as connection:
-        if not any(services.outbox.due(connection, now, lane, 1) for lane in Lane):
+        if not anything_due(connection, now):
             return None
     settings = services.settings
     webhooks = Webhooks(

@@ -139,7 +139,7 @@ class Outbox:
         return [_delivery(row, *known[row["notification_id"]]) for row in rows]
 
     def settle(self, connection: Connection, delivery: Delivery, values: Mapping[str, Any], *, failed: bool) -> bool:
-        """Whether the outcome was written; False where the lease was lost to another taker."""
+        """Whether the outcome was written; False where another took the delivery meanwhile, or its subscription ended."""
         written = connection.execute(
             update(deliveries)
             .where(
@@ -150,18 +150,12 @@ class Outbox:
             )
             .values(lease_until=None, attempts=delivery.attempts + 1, **values)
         )
+        if written.rowcount != 1:
+            return False
         failures = subscriptions.c.failures + 1 if failed else literal(0)
         mine = subscriptions.c.arn == delivery.subscription_arn
         connection.execute(update(subscriptions).where(mine).values(failures=failures))
-        return written.rowcount == 1
-
-    def forget(self, connection: Connection, before: datetime) -> int:
-        """How many notifications older than `before` were deleted; undelivered and dead ones stay."""
-        known = select(subscriptions.c.arn)
-        connection.execute(delete(deliveries).where(_pending(), deliveries.c.subscription_arn.not_in(known)))
-        kept = select(deliveries.c.notification_id).where(deliveries.c.state != DeliveryState.DELIVERED)
-        old = delete(notifications).where(notifications.c.created_at < before, notifications.c.id.not_in(kept))
-        return connection.execute(old).rowcount
+        return True
 
 
 def anything_due(connection: Connection, now: datetime) -> bool:

@@ -155,12 +155,6 @@ class Subscriptions:
         rows = connection.execute(query.order_by(subscriptions.c.arn).limit(PAGE + 1)).mappings()
         return [_subscription(row) for row in rows]
 
-    def forget(self, connection: Connection, now: datetime) -> int:
-        """How many subscriptions were deleted because nobody confirmed or restored them in time."""
-        unwanted = subscriptions.c.state != SubscriptionState.CONFIRMED
-        old = delete(subscriptions).where(unwanted, subscriptions.c.token_expires_at <= now)
-        return connection.execute(old).rowcount
-
     def _living(self, connection: Connection, arn: str) -> RowMapping:
         row = connection.execute(select(subscriptions).where(subscriptions.c.arn == arn)).mappings().first()
         if row is None or row["state"] == SubscriptionState.UNSUBSCRIBED:

@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping, func, select
 
 from pipeline.notify.delivery import deliver_due
 from pipeline.notify.outbox import DeliveryState, Lane, anything_due
+from pipeline.notify.retention import forget
 from pipeline.notify.subscriptions import TOKEN_LIFE, Subscriptions
 from pipeline.notify.webhook import MAX_RESPONSE_BYTES
 from pipeline.store.engine import reading, writing
@@ -106,6 +107,25 @@ def test_the_handshake_answers_with_the_arn_in_xml(installation: Installation) -
         assert f"<SubscriptionArn>{TOPIC}:" in answer.text
 
 
+def test_a_receiver_may_confirm_while_it_is_being_asked(installation: Installation) -> None:
+    def confirm(request: Received) -> Answer:
+        message = request.message
+        if message["Type"] == "SubscriptionConfirmation":
+            httpx.get(message["SubscribeURL"]).raise_for_status()
+        return Answer()
+
+    with receiving(confirm) as receiver:
+        installation.client().subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=receiver.url)
+        installation.deliver()
+        announce(installation)
+        installation.deliver()
+        assert [request.message["Type"] for request in receiver.requests] == [
+            "SubscriptionConfirmation",
+            "Notification",
+        ]
+        assert installation.deliver() == 0
+
+
 def test_tokens_expire(installation: Installation) -> None:
     with receiving() as receiver:
         installation.client().subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=receiver.url)
@@ -115,7 +135,7 @@ def test_tokens_expire(installation: Installation) -> None:
     with writing(installation.services.engine) as connection:
         with pytest.raises(Exception, match="expired"):
             owner.confirm(connection, TOPIC, token, later, signed=False)
-        assert owner.forget(connection, later) == 1
+        forget(connection, later, timedelta(days=7))
     assert installation.client().list_subscriptions()["Subscriptions"] == []
 
 
@@ -176,7 +196,7 @@ def test_failures_are_retried_on_schedule_with_one_message_id_and_then_kept(inst
         tries = [r for r in receiver.requests if r.headers["x-amz-sns-message-type"] == "Notification"]
         assert [r.headers["x-amz-sns-message-id"] for r in tries] == [message_id] * 4
         with writing(installation.services.engine) as connection:
-            installation.services.outbox.forget(connection, now + timedelta(days=8))
+            forget(connection, now + timedelta(days=8), timedelta(days=7))
         assert [row["notification_id"] for row in rows(installation)] == [message_id]
 
 
@@ -397,7 +417,9 @@ def test_delivered_notifications_are_forgotten(installation: Installation) -> No
         installation.deliver()
     services = installation.services
     with writing(services.engine) as connection:
-        assert services.outbox.forget(connection, utcnow() + timedelta(seconds=1)) == 2
+        forget(connection, utcnow(), timedelta(days=7))
+        assert connection.execute(select(func.count()).select_from(notifications)).scalar() == 2
+        forget(connection, utcnow() + timedelta(seconds=1), timedelta())
         assert connection.execute(select(func.count()).select_from(notifications)).scalar() == 0
         assert connection.execute(select(func.count()).select_from(deliveries)).scalar() == 0
 

@@ -75,10 +75,27 @@ def test_sns_message_validator_accepts_version_1(
     installation, found = messages
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(installation.ca_file))
     validator = SNSMessageValidator(cert_url_regex=r"^https://127\.0\.0\.1:\d+/")
+    assert {message["Type"] for message in found.values()} == {"SubscriptionConfirmation", "Notification"}
     for kind in (kind for kind in found if kind.endswith("v1")):
         validator.validate_message(found[kind])
         with pytest.raises(SignatureVerificationFailureException):
             validator.validate_message({**found[kind], "Message": "forged"})
+
+
+def test_sns_message_validator_accepts_the_last_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this package is asked: sns-validator leaves the Token out and so refuses AWS's own messages of this type."""
+    with installed(tmp_path) as one, receiving() as receiver:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(one.ca_file))
+        topic = one.client().create_topic(Name="done")["TopicArn"]
+        request = {"TopicArn": topic, "Protocol": "http", "Endpoint": receiver.url, "ReturnSubscriptionArn": True}
+        arn = one.client().subscribe(**request)["SubscriptionArn"]
+        one.deliver()
+        httpx.get(receiver.requests[0].message["SubscribeURL"]).raise_for_status()
+        link = {"Action": "Unsubscribe", "SubscriptionArn": arn}
+        httpx.get(one.url, params=link).raise_for_status()
+        one.deliver()
+        [farewell] = receiver.messages("UnsubscribeConfirmation")
+        SNSMessageValidator(cert_url_regex=r"^https://127\.0\.0\.1:\d+/").validate_message(farewell)
 
 
 def test_sns_validator_accepts_every_message(
