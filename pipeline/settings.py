@@ -121,12 +121,17 @@ class Settings(BaseSettings):
     @property
     def http_url(self) -> str:
         """Base of the URLs given to clients."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        return (self.public_url or f"http://{self._authority}:{self.port}").rstrip("/")
 
     @property
     def https_url(self) -> str:
         """Base of the URLs given to receivers of notifications."""
-        return self.public_https_url or f"https://{self.host}:{self.tls_port}"
+        return (self.public_https_url or f"https://{self._authority}:{self.tls_port}").rstrip("/")
+
+    @property
+    def _authority(self) -> str:
+        """The host as a URL spells it: IPv6 addresses in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def models_path(self) -> Path:
