@@ -11,8 +11,8 @@ from starlette.routing import Route
 from api import metrics
 from api.dispatch import JSON, Dispatcher, error_body
 from api.health import readiness
+from api.protocol.canonical import BYTES, SignedRequest
 from api.protocol.model import status_of
-from api.protocol.sigv4 import BYTES, SignedRequest
 from api.sns.routes import routes as sns_routes
 from pipeline.services import Services
 

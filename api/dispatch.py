@@ -21,7 +21,8 @@ from api.metrics import Metrics
 from api.operations import stored_video
 from api.operations.types import Handler
 from api.protocol import model, validate, wire
-from api.protocol.sigv4 import SignedRequest, verify
+from api.protocol.canonical import SignedRequest
+from api.protocol.sigv4 import verify
 from api.sns import endpoint as sns
 from pipeline.conduct.answer import Answer
 from pipeline.errors import RequestError

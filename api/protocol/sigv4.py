@@ -10,78 +10,19 @@ Source: AWS General Reference, "Signature Version 4 signing process" and "Create
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from itertools import product
-from urllib.parse import parse_qsl, quote, unquote
 
+from api.protocol.canonical import ALGORITHM, BYTES, Signature, SignedRequest, canonical_requests, sign
 from pipeline.errors import RequestError
 
-ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_EXPIRY = timedelta(days=7)
-BYTES = "surrogateescape"
-"""How bytes that are not UTF-8 stand in the texts of a request, so that none is lost."""
 
 _FORMAT = "%Y%m%dT%H%M%SZ"
 _BOUND = frozenset({"host", "x-amz-date", "x-amz-target", "x-amz-content-sha256"})
 """Headers that must be signed where they are present: they decide what the request means."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
-    """What of a request a signature covers, as it came over the wire.
-
-    Attributes:
-        method: GET or POST.
-        path: Percent-encoded, without the query; this and all texts are UTF-8 with other bytes as `BYTES` says.
-        query: Without the question mark.
-        headers: Lower-case names and values, in order, repeats allowed.
-        body: Whole.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: Sequence[tuple[str, str]] = field(repr=False)
-    body: bytes = field(repr=False)
-
-    def header(self, name: str) -> str | None:
-        """The values of the header joined by commas; None: absent."""
-        values = [_trimmed(v) for n, v in self.headers if n == name]
-        return ",".join(values) if values else None
-
-    @property
-    def is_presigned(self) -> bool:
-        """Whether the signature is in the query."""
-        return any(name == "X-Amz-Algorithm" for name, _ in parse_qsl(self.query, keep_blank_values=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A signature and what it claims to cover.
-
-    Attributes:
-        key_id: Access key id.
-        scope: date/region/service/aws4_request.
-        signed_headers: Lower-case names in the order given.
-        value: 64 hex digits.
-        date: ISO 8601 basic format, UTC.
-        expires: How long a presigned request is good for; None: in a header.
-    """
-
-    key_id: str
-    scope: str
-    signed_headers: tuple[str, ...]
-    value: str = field(repr=False)
-    date: str
-    expires: timedelta | None = None
-
-    @property
-    def service(self) -> str:
-        """Service of the scope."""
-        return self.scope.split("/")[2]
 
 
 def verify(
@@ -110,7 +51,7 @@ def verify(
     _check_time(signature, now, skew)
     _check_body(request)
     secret = find_secret(signature.key_id)
-    if secret is None or request.header("x-amz-security-token") or "X-Amz-Security-Token" in _query(request):
+    if secret is None or request.header("x-amz-security-token") or "X-Amz-Security-Token" in request.parameters:
         raise RequestError("UnrecognizedClientException", "The security token included in the request is invalid.")
     texts = canonical_requests(request, signature, public_hosts)
     if not any([hmac.compare_digest(sign(secret, signature, text), signature.value) for text in texts]):  # noqa: C419 - no shortcut: constant time
@@ -131,44 +72,10 @@ def read(request: SignedRequest) -> Signature:
     if request.is_presigned:
         if header is not None:
             raise _incomplete("A request may be signed in its query or in its Authorization header, not in both.")
-        return _from_query(_query(request))
+        return _from_query(request.parameters)
     if header is None:
         raise RequestError("MissingAuthenticationTokenException", "Missing Authentication Token")
     return _from_header(header, request)
-
-
-def canonical_requests(request: SignedRequest, signature: Signature, public_hosts: Iterable[str] = ()) -> list[str]:
-    """The texts that the client may have signed: one, unless the query or the host allows two readings."""
-    hosts = dict.fromkeys([request.header("host") or "", *public_hosts])
-    payload = hashlib.sha256(request.body).hexdigest()
-    path = _quoted(_normalized(request.path), "/~")
-    return [
-        "\n".join(
-            [
-                request.method,
-                path,
-                query,
-                *(
-                    f"{name}:{host if name == 'host' else request.header(name) or ''}"
-                    for name in signature.signed_headers
-                ),
-                "",
-                ";".join(signature.signed_headers),
-                payload,
-            ]
-        )
-        for query, host in product(_canonical_queries(request.query), hosts)
-    ]
-
-
-def sign(secret: str, signature: Signature, canonical_request: str) -> str:
-    """The signature value that the secret gives this text."""
-    key = f"AWS4{secret}".encode()
-    for part in signature.scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    digest = hashlib.sha256(canonical_request.encode(errors=BYTES)).hexdigest()
-    text = f"{ALGORITHM}\n{signature.date}\n{signature.scope}\n{digest}"
-    return hmac.new(key, text.encode(), "sha256").hexdigest()
 
 
 def _from_header(header: str, request: SignedRequest) -> Signature:
@@ -186,7 +93,7 @@ def _from_header(header: str, request: SignedRequest) -> Signature:
     return _signature(parts["Credential"], parts["SignedHeaders"], parts["Signature"], date)
 
 
-def _from_query(query: dict[str, str]) -> Signature:
+def _from_query(query: Mapping[str, str]) -> Signature:
     names = (
         "X-Amz-Algorithm",
         "X-Amz-Credential",
@@ -249,13 +156,10 @@ def _check_time(signature: Signature, now: datetime, skew: timedelta) -> None:
 
 
 def _moment(date: str) -> datetime:
-    try:
-        moment = datetime.strptime(date, _FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        moment = None
-    if moment is None or f"{moment:{_FORMAT}}" != date:
-        raise _incomplete("Date must be in ISO-8601 'basic format', for example 20160315T024004Z.")
-    return moment
+    if re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", date):
+        with suppress(ValueError):
+            return datetime.strptime(date, _FORMAT).replace(tzinfo=UTC)
+    raise _incomplete("Date must be in ISO-8601 'basic format', for example 20160315T024004Z.")
 
 
 def _check_body(request: SignedRequest) -> None:
@@ -272,44 +176,11 @@ def _header_date(request: SignedRequest) -> str | None:
     date = request.header("x-amz-date")
     if date is not None or (date := request.header("date")) is None:
         return date
-    try:
-        return parsedate_to_datetime(date).astimezone(UTC).strftime(_FORMAT)
-    except (ValueError, OverflowError):
-        return date
-
-
-def _canonical_queries(query: str) -> list[str]:
-    """The query as AWS prescribes, every name and value encoded anew, and as botocore signs it: sorted as it is."""
-    pairs = [(n, v) for n, _, v in (part.partition("=") for part in query.split("&") if part) if n != "X-Amz-Signature"]
-    encoded = [(_quoted(_unquoted(n)), _quoted(_unquoted(v))) for n, v in pairs]
-    return list(dict.fromkeys("&".join(f"{n}={v}" for n, v in sorted(form)) for form in (encoded, pairs)))
-
-
-def _normalized(path: str) -> str:
-    """The path without `.`, `..` and doubled slashes; a slash at its end stays."""
-    kept: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            del kept[-1:]
-        elif part not in {"", "."}:
-            kept.append(part)
-    return "/" + "/".join(kept) + ("/" if kept and path.endswith("/") else "")
-
-
-def _query(request: SignedRequest) -> dict[str, str]:
-    return {_unquoted(n): _unquoted(v) for n, _, v in (part.partition("=") for part in request.query.split("&"))}
-
-
-def _quoted(text: str, safe: str = "-_.~") -> str:
-    return quote(text, safe=safe, errors=BYTES)
-
-
-def _unquoted(text: str) -> str:
-    return unquote(text, errors=BYTES)
-
-
-def _trimmed(value: str) -> str:
-    return " ".join(value.split())
+    with suppress(ValueError, OverflowError):
+        moment = parsedate_to_datetime(date)
+        # botocore writes the zone as -0000, which Python reads as "none given".
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).strftime(_FORMAT)
+    return date
 
 
 def _invalid(message: str) -> RequestError:
