@@ -31,7 +31,10 @@ def dynamic(raw: bytes) -> bytes:
     for output in graph.output:
         _forget_shape(output)
     _free_reshapes(graph)
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"the network does not work at other sizes: {error}") from error
     return bytes(model.SerializeToString())
 
 

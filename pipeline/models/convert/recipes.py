@@ -43,6 +43,12 @@ def _picodet(files: Mapping[str, Path], sources: Sources) -> bytes:
     return picodet(_paddle(files, sources))
 
 
+def _tflite_detector(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.tflite import detector
+
+    return detector(_only(files))
+
+
 def _autoshot(files: Mapping[str, Path], _sources: Sources) -> bytes:
     from pipeline.models.convert.shots import autoshot
 
@@ -65,6 +71,7 @@ RECIPES: Mapping[str, Recipe] = {
     "dynamic": _dynamic,
     "paddle": _paddle,
     "picodet": _picodet,
+    "tflite-detector": _tflite_detector,
     "autoshot": _autoshot,
     "transnetv2": _transnetv2,
 }
