@@ -10,9 +10,9 @@ from pipeline.store import notify_schema, schema
 from pipeline.store.engine import connect, reading
 from pipeline.store.metadata import metadata
 from pipeline.store.migrate import migrate
-from tests.support.databases import database_url, engine, postgres_server
+from tests.support.databases import bare_database_url, database_url, engine, postgres_server
 
-__all__ = ["database_url", "engine", "postgres_server"]
+__all__ = ["bare_database_url", "database_url", "engine", "postgres_server"]
 
 
 def _differences(engine: Engine) -> list[object]:
@@ -30,8 +30,8 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
     assert _differences(engine) == []
 
 
-def test_processes_that_start_at_once_take_turns(database_url: str) -> None:
-    engines = [connect(database_url) for _ in range(4)]
+def test_processes_that_start_at_once_take_turns(bare_database_url: str) -> None:
+    engines = [connect(bare_database_url) for _ in range(4)]
     errors: list[BaseException] = []
 
     def start(engine: Engine) -> None:

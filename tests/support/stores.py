@@ -28,7 +28,16 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("rclone is not installed")
     root, port = tmp_path_factory.mktemp("s3"), _free_port()
     address = f"127.0.0.1:{port}"
-    arguments = ["serve", "s3", "--addr", address, "--auth-key", f"{S3_KEY},{S3_SECRET}", "--config", str(root / "none")]
+    arguments = [
+        "serve",
+        "s3",
+        "--addr",
+        address,
+        "--auth-key",
+        f"{S3_KEY},{S3_SECRET}",
+        "--config",
+        str(root / "none"),
+    ]
     (root / "data").mkdir()
     with (root / "log").open("wb") as log:
         process = subprocess.Popen([program, *arguments, str(root / "data")], stdout=log, stderr=log)

@@ -44,7 +44,7 @@ def test_a_short_video_is_one_chunk() -> None:
 
 
 def test_chunks_are_of_equal_length_not_full_ones_and_a_rest() -> None:
-    keyframes = list(range(0, 130))
+    keyframes = list(range(130))
     assert cut(keyframes, [float(k) for k in keyframes], 130, 130.0, 120.0) == [(0, 65), (65, 130)]
 
 

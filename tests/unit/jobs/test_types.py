@@ -61,4 +61,3 @@ def test_settled_chunks_never_move_again() -> None:
 def test_a_video_shows_its_version_only_when_it_has_one() -> None:
     assert VideoRef("b", "n", None, "e", 1).wire == {"S3Object": {"Bucket": "b", "Name": "n"}}
     assert VideoRef("b", "n", "v", "e", 1).wire == {"S3Object": {"Bucket": "b", "Name": "n", "Version": "v"}}
-
