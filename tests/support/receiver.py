@@ -55,7 +55,9 @@ class Receiver:
     def wait_for(self, count: int, timeout_s: float = 30) -> list[Received]:
         """The requests, as soon as there are `count`."""
         with self._came:
-            assert self._came.wait_for(lambda: len(self.requests) >= count, timeout_s), f"{len(self.requests)} requests came"
+            assert self._came.wait_for(lambda: len(self.requests) >= count, timeout_s), (
+                f"{len(self.requests)} requests came"
+            )
             return list(self.requests)
 
     def messages(self, kind: str) -> list[dict[str, Any]]:
