@@ -12,9 +12,12 @@ Size = tuple[int, int]
 
 def intersections(first: F32, second: F32) -> F32:
     """(N, M) areas shared by corner boxes (N, 4) and (M, 4): x0, y0, x1, y1."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared: F32 = np.prod(np.clip(high - low, 0, None), axis=2)
+    width, height = (
+        np.minimum(first[:, None, axis + 2], second[None, :, axis + 2])
+        - np.maximum(first[:, None, axis], second[None, :, axis])
+        for axis in (0, 1)
+    )
+    shared: F32 = np.maximum(width, 0) * np.maximum(height, 0)
     return shared
 
 
@@ -46,9 +49,10 @@ def nms(corners: F32, scores: F32, threshold: float, classes: I64 | None = None)
     if classes is not None:
         clash &= classes[order][:, None] == classes[order][None]
     alive: NDArray[np.bool_] = np.ones(len(order), bool)
-    for rank in range(len(order)):
+    clash &= np.tri(len(order), k=-1, dtype=bool).T
+    for rank in np.flatnonzero(clash.any(axis=1)):
         if alive[rank]:
-            alive[rank + 1 :] &= ~clash[rank, rank + 1 :]
+            alive &= ~clash[rank]
     return order[alive].astype(np.int64)
 
 

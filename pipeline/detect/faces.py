@@ -88,7 +88,9 @@ class FaceDetector:
 
     def detect(self, prepared: Sequence[Prepared]) -> Sequence[Faces]:
         """One answer per prepared frame."""
-        planes = np.stack([p.pixels[:, :, ::-1].transpose(2, 0, 1) for p in prepared]).astype(np.float32)
+        planes = np.stack([np.ascontiguousarray(p.pixels.transpose(2, 0, 1)[::-1]) for p in prepared]).astype(
+            np.float32
+        )
         heads = self.session.run({"input": planes})
         classes, objects, boxes, landmarks = (np.concatenate(heads[k : k + 3], axis=1) for k in (0, 3, 6, 9))
         scores = scored(classes, objects)[..., 0]
