@@ -110,6 +110,17 @@ def access_keys(settings: Settings) -> str:
     return f"{len(active)} active"
 
 
+def addresses(settings: Settings) -> str:
+    """That the links in notifications lead to this installation."""
+    wildcard = settings.host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+    if wildcard and not (settings.public_url and settings.public_https_url):
+        raise AilmentError(
+            f"listening on {settings.host} names no address that receivers of notifications could call; "
+            "set REELSIGHT_PUBLIC_URL and REELSIGHT_PUBLIC_HTTPS_URL."
+        )
+    return f"{settings.http_url} and {settings.https_url}"
+
+
 CHECKS: dict[str, Check] = {
     "python": python,
     "data directory": data_folder,
@@ -117,4 +128,5 @@ CHECKS: dict[str, Check] = {
     "database": database,
     "models": weights,
     "access keys": access_keys,
+    "addresses": addresses,
 }

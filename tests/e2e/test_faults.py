@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.receiver import Receiver, receiver
+from tests.support.receiver import Receiver, receiving
 from tests.support.service import ROLE, Service, pages, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.weights, pytest.mark.timeout(600)]
@@ -34,7 +34,7 @@ def submit(service: Service, media: Path, url: str) -> dict[str, str]:
 
 def confirm(inbox: Receiver) -> None:
     """Follows the SubscribeURL."""
-    envelope = wait_until(lambda: next((e for e in inbox.envelopes() if e["Type"] == "SubscriptionConfirmation"), None))
+    envelope = wait_until(lambda: next(iter(inbox.messages("SubscriptionConfirmation")), None))
     with urllib.request.urlopen(envelope["SubscribeURL"], timeout=10) as answer:
         answer.read()
 
@@ -84,7 +84,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, media: Path, models_di
     """What the jobs answer when nothing happens, in one chunk."""
     service = Service(tmp_path_factory.mktemp("undisturbed"), {"models_dir": str(models_dir)})
     service.start()
-    with receiver() as inbox:
+    with receiving() as inbox:
         results = finished(service, submit(service, media, inbox.url))
     service.stop()
     return results
@@ -98,7 +98,7 @@ def test_kill_9_of_a_part(
     victims: Callable[[Service], list[int]],
 ) -> None:
     service = fresh(chunk_s="5")
-    with receiver() as inbox:
+    with receiving() as inbox:
         jobs = submit(service, media, inbox.url)
         confirm(inbox)
         wait_until(lambda: any(0 < p < 100 for p in progress(service)))
@@ -109,7 +109,7 @@ def test_kill_9_of_a_part(
 
 def test_kill_9_of_everything(fresh: Callable[..., Service], media: Path, undisturbed: dict[str, list[Any]]) -> None:
     service = fresh(chunk_s="5")
-    with receiver() as inbox:
+    with receiving() as inbox:
         jobs = submit(service, media, inbox.url)
         confirm(inbox)
         wait_until(lambda: any(0 < p < 100 for p in progress(service)))
@@ -129,11 +129,10 @@ def announced_once(inbox: Receiver, jobs: dict[str, str]) -> None:
 
     def messages() -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
-        for envelope in inbox.envelopes():
-            if envelope["Type"] == "Notification":
-                message = json.loads(envelope["Message"])
-                assert message["Status"] == "SUCCEEDED"
-                found.setdefault(message["JobId"], set()).add(envelope["MessageId"])
+        for envelope in inbox.messages("Notification"):
+            message = json.loads(envelope["Message"])
+            assert message["Status"] == "SUCCEEDED"
+            found.setdefault(message["JobId"], set()).add(envelope["MessageId"])
         return found
 
     wait_until(lambda: set(messages()) == set(jobs.values()))
