@@ -1,4 +1,5 @@
 import re
+from importlib.resources import files
 
 import pytest
 
@@ -79,3 +80,16 @@ def test_a_label_inherits_the_categories_of_its_parents() -> None:
 
 def test_breeds_are_all_dogs() -> None:
     assert all("Dog" in WORDS.labels[name].parents for name in WORDS.imagenet[151:269])
+
+
+def test_the_derived_files_follow_the_curated_ones() -> None:
+    folder = files("pipeline.labels")
+    curated = [
+        line.split("\t")
+        for line in folder.joinpath("taxonomy.tsv").read_text(encoding="utf-8").splitlines()
+        if line[0] != "#"
+    ]
+    assert {name for name, *_ in curated} <= WORDS.labels.keys()
+    assert all(set(parents.split(";")) - {"-"} <= {*WORDS.labels[name].parents} for name, parents, *_ in curated)
+    renamed = [line.split("\t") for line in folder.joinpath("renames.tsv").read_text(encoding="utf-8").splitlines()]
+    assert all(WORDS.imagenet[int(number)] == name for number, name in renamed)
