@@ -85,7 +85,17 @@ def opened(path: str | Path, limits: DecodeLimits) -> Iterator[InputContainer]:
         container.close()
 
 
-def prepare_decoder(stream: VideoStream, limits: DecodeLimits, options: dict[str, str] | None = None) -> None:
+def demuxed(container: InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
+    """The stream's packets from the current position, an empty one last that flushes the decoder."""
+    try:
+        yield from container.demux(stream)
+    except IndexError:
+        # PyAV flushes every stream at the end and stumbles over those that appeared on the way (TS, PS, FLV);
+        # ours, which was there before them, has been flushed by then.
+        return
+
+
+def prepare_decoder(stream: VideoStream, limits: DecodeLimits) -> None:
     """Sets threads and bounds before the decoder opens.
 
     Raises:
@@ -93,7 +103,7 @@ def prepare_decoder(stream: VideoStream, limits: DecodeLimits, options: dict[str
     """
     codec = stream.codec_context
     check_pixels(codec.width, codec.height, limits)
-    codec.options = {"max_pixels": str(limits.max_pixels), **(options or {})}
+    codec.options = {"max_pixels": str(limits.max_pixels), "skip_loop_filter": "default" if limits.deblock else "all"}
     codec.thread_count = limits.threads
     codec.thread_type = ThreadType.SLICE if limits.threads == 1 else ThreadType.AUTO
 

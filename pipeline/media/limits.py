@@ -1,4 +1,4 @@
-"""Bounds under which foreign files are decoded."""
+"""Bounds under which foreign files are decoded, and what decoding may trade for speed."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,11 @@ class DecodeLimits:
         max_duration_s: Seconds between the first and the last frame, at most.
         stall_s: Seconds of wall time without a decoded frame after which the file is given up.
         threads: Decoder threads; one is fastest where several chunks are decoded at once.
+        deblock: Whether H.264 and HEVC run their loop filter; without it decoding is faster and pixels drift slightly.
     """
 
     max_pixels: int = 8192 * 4608
     max_duration_s: float = 24 * 3600.0
     stall_s: float = 120.0
     threads: int = 1
+    deblock: bool = True

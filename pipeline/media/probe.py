@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline.errors import MediaError
-from pipeline.media.container import VideoPacket, check_pixels, choose_stream, opened, prepare_decoder
+from pipeline.media.container import VideoPacket, check_pixels, choose_stream, demuxed, opened, prepare_decoder
 from pipeline.media.frame import clockwise_rotation, is_full_range
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.rate import frame_rate
@@ -58,7 +58,7 @@ def _scan(container: InputContainer, stream: VideoStream, limits: DecodeLimits) 
     scan = _Scan(encrypted="enc_key_id" in stream.metadata)
     deadline = monotonic() + limits.stall_s
     try:
-        for packet in container.demux(stream):
+        for packet in demuxed(container, stream):
             if packet.size:
                 scan.add(packet)
             if scan.picture is None:

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline.errors import MediaError
-from pipeline.media.container import VideoPacket, check_pixels, opened, prepare_decoder
+from pipeline.media.container import VideoPacket, check_pixels, demuxed, opened, prepare_decoder
 from pipeline.media.frame import DecodedFrame, Scalers
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.types import I64, FrameIndex, MediaInfo, Stretch
@@ -110,7 +110,7 @@ class _Decoder:
         self._at_start = False
         try:
             self._container.seek(int(self._index.pts[aim]), stream=self._stream, backward=True)
-            packets = self._container.demux(self._stream)
+            packets = demuxed(self._container, self._stream)
             for packet in packets:
                 if packet.is_keyframe and packet.pts is not None:
                     return _chain(packet, packets) if self._is_keyframe(packet.pts, latest) else None
@@ -127,7 +127,7 @@ class _Decoder:
         if not self._at_start:
             self._open()
         self._at_start = False
-        return self._container.demux(self._stream)
+        return demuxed(self._container, self._stream)
 
     def _pictures(self, packets: Iterator[VideoPacket], wanted_pts: set[int]) -> Iterator[VideoFrame]:
         codec = self._stream.codec_context

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.errors import MediaError
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.probe import probe
 from pipeline.media.reader import plan_walks, read
@@ -123,6 +124,17 @@ def test_joined_transport_streams_are_one_video(tmp_path: Path) -> None:
     assert shown_numbers == [*range(40), *range(40)]
 
 
+def test_a_stream_that_appears_late_does_not_disturb(tmp_path: Path) -> None:
+    long = Clip(frames=3000, options={"g": "50", "preset": "ultrafast"})
+    silent = render(tmp_path / "silent.ts", long).read_bytes()
+    path = tmp_path / "clip.ts"
+    path.write_bytes(silent + render(tmp_path / "sound.ts", Clip(start=3000, audio=True)).read_bytes())
+    media, index = probe(path)
+    assert media.frame_count == 3040
+    numbers = [number_shown(frame.luma()) for frame in read(path, media, index, Stretch(2990, 3040))]
+    assert numbers == [*range(2990, 3000), *range(40)]
+
+
 def test_damage_costs_frames_and_nothing_else(tmp_path: Path) -> None:
     path = render(tmp_path / "clip.ts", Clip(frames=60))
     content = bytearray(path.read_bytes())
@@ -133,3 +145,33 @@ def test_damage_costs_frames_and_nothing_else(tmp_path: Path) -> None:
     numbers = [frame.index for frame in read(path, media, index, Stretch(0, media.frame_count))]
     assert numbers == sorted(set(numbers))
     assert 30 <= len(numbers) <= media.frame_count
+
+
+def test_without_loop_filter_the_frames_are_the_same_ones(tmp_path: Path) -> None:
+    path = render(tmp_path / "clip.mp4", Clip(options=_X264))
+    media, index = probe(path)
+    frames = read(path, media, index, Stretch(0, 40), None, DecodeLimits(deblock=False))
+    assert [(frame.index, number_shown(frame.luma())) for frame in frames] == [(n, n) for n in range(40)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["clip.mp4", "clip.mkv", "clip.ts"]), st.data())
+def test_damaged_files_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    whole = folder / f"whole_{name}"
+    if not whole.exists():
+        render(whole, Clip(audio=True))
+    content = bytearray(whole.read_bytes())
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=20)):
+        content[place] = data.draw(st.integers(0, 255))
+    path = folder / name
+    path.write_bytes(content[: data.draw(st.integers(len(content) // 4, len(content)))])
+    try:
+        media, index = probe(path)
+    except MediaError:
+        return
+    numbers = [frame.index for frame in read(path, media, index, Stretch(0, media.frame_count))]
+    assert numbers == sorted(set(numbers))
+    assert set(numbers) <= set(range(media.frame_count))
