@@ -170,18 +170,28 @@ def lineage(labels: Mapping[str, Label], name: str) -> set[str]:
     return found
 
 
+def notice(path: Path) -> str:
+    """The licence at the head of WordNet's file as comment lines; every copy of what was made of it must carry it."""
+    lines = [line[4:].strip() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("  ")]
+    return "".join(
+        f"# {line}".rstrip() + "\n"
+        for line in ["Derived by scripts/derive_labels.py from the curated files and from WordNet 3.0.", "", *lines]
+    )
+
+
 def main() -> None:
     """Write the two files."""
+    wordnet = Path(sys.argv[2])
     ids = [line.strip()[1:] for line in Path(sys.argv[1]).read_text().splitlines()]
-    labels, names = derived(ids, nouns(Path(sys.argv[2])))
+    labels, names = derived(ids, nouns(wordnet))
     tidy(labels)
     cells = (
         "\t".join([name, ";".join(v.parents), ";".join(v.categories), ";".join(v.aliases)])
         for name, v in sorted(labels.items())
     )
-    (LABELS / "labels.tsv").write_text("".join(f"{row}\n" for row in cells), encoding="utf-8")
+    (LABELS / "labels.tsv").write_text(notice(wordnet) + "".join(f"{row}\n" for row in cells), encoding="utf-8")
     (LABELS / "imagenet.tsv").write_text(
-        "".join(f"{index}\t{name}\n" for index, name in enumerate(names)), encoding="utf-8"
+        notice(wordnet) + "".join(f"{i}\t{name}\n" for i, name in enumerate(names)), encoding="utf-8"
     )
 
 

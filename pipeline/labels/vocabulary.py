@@ -93,7 +93,7 @@ def vocabulary() -> Vocabulary:
 
 def _rows(file: str) -> list[list[str]]:
     text = files("pipeline.labels").joinpath(file).read_text(encoding="utf-8")
-    return [line.split("\t") for line in text.splitlines()]
+    return [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
 
 
 def _listed(cell: str) -> tuple[str, ...]:
