@@ -26,7 +26,8 @@ class Progress:
         self._operations = frozenset(job.operation for job in wanted)
         self._frames_done = 0
         self._by_frames = False
-        self._told_at = 0.0
+        self._told_at = time.monotonic()
+        self._held = True
 
     def report(self, frames_done: int) -> None:
         """Renews the lease.
@@ -35,10 +36,8 @@ class Progress:
             LeaseLost: another worker may own the chunk, or nobody wants it any more.
         """
         self._frames_done = frames_done
-        if time.monotonic() - self._told_at < min(REPORT_S, self._lease.total_seconds() / 4):
-            return
-        self._told_at = time.monotonic()
-        if not self._tell():
+        self._tell_in_time()
+        if not self._held:
             raise LeaseLost
 
     def renew(self) -> bool:
@@ -54,8 +53,14 @@ class Progress:
         self._by_frames = False
 
     def wants(self, operations: Collection[str]) -> bool:
-        """Whether an open job of one of these operations is left, as far as is known."""
-        return not self._operations.isdisjoint(operations)
+        """Whether the lease is held and an open job of one of these operations is left; asked before every batch."""
+        self._tell_in_time()
+        return self._held and not self._operations.isdisjoint(operations)
+
+    def _tell_in_time(self) -> None:
+        if time.monotonic() - self._told_at >= min(REPORT_S, self._lease.total_seconds() / 4):
+            self._told_at = time.monotonic()
+            self._held = self._tell()
 
     def _tell(self) -> bool:
         with writing(self._engine) as connection:

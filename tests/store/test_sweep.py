@@ -246,6 +246,20 @@ def test_cancelling_one_job_leaves_the_others_of_its_pass(
     assert job(services, cancelled).state is JobState.FAILED
 
 
+def test_a_cancelled_job_frees_its_work_in_the_middle_of_a_chunk(
+    services: Services, queue: RememberingQueue, watch: Watch
+) -> None:
+    # So short a lease that the worker asks before every batch.
+    eager = replace(services, settings=services.settings.model_copy(update={"chunk_s": 100.0, "lease_s": 0.004}))
+    kept, cancelled = start(services, BRIGHTNESS), start(services, CONTRAST)
+    plan(_whole(services))
+    watch.at_batch["contrast"] = lambda: bool(cancel(services, cancelled)) and None
+    assert analyze_chunk(eager, NoModels(), queue.chunks.pop(0), WORKER)
+    drain(services, queue)
+    assert watch.seen["contrast"] < 40
+    assert len(items(services, BRIGHTNESS, kept)) == 40
+
+
 def test_a_failed_job_can_be_retried(services: Services, queue: RememberingQueue) -> None:
     job_id = start(services, BRIGHTNESS)
     cancel(services, job_id)
