@@ -125,14 +125,20 @@ def test_joined_transport_streams_are_one_video(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_appears_late_does_not_disturb(tmp_path: Path) -> None:
-    long = Clip(frames=3000, options={"g": "50", "preset": "ultrafast"})
-    silent = render(tmp_path / "silent.ts", long).read_bytes()
+    options = {"g": "50", "preset": "ultrafast"}
+    parts = [
+        Clip(frames=1000, options=options),
+        Clip(frames=40, start=1000, audio=True, options=options),
+        Clip(frames=1000, start=1045, options=options),
+    ]
     path = tmp_path / "clip.ts"
-    path.write_bytes(silent + render(tmp_path / "sound.ts", Clip(start=3000, audio=True)).read_bytes())
+    path.write_bytes(b"".join(render(tmp_path / "part.ts", part).read_bytes() for part in parts))
     media, index = probe(path)
-    assert media.frame_count == 3040
-    numbers = [number_shown(frame.luma()) for frame in read(path, media, index, Stretch(2990, 3040))]
-    assert numbers == [*range(2990, 3000), *range(40)]
+    assert media.frame_count == 2040
+    numbers = [number_shown(frame.luma()) for frame in read(path, media, index, Stretch(990, 1045))]
+    assert numbers == [*range(990, 1000), *range(40), *range(5)]
+    ending = [number_shown(frame.luma()) for frame in read(path, media, index, Stretch(2035, 2040))]
+    assert ending == list(range(995, 1000))
 
 
 def test_damage_costs_frames_and_nothing_else(tmp_path: Path) -> None:
