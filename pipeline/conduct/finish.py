@@ -68,7 +68,10 @@ def _finish(services: Services, pass_: Pass, heartbeat: Heartbeat) -> None:
             if pass_.attempt > services.settings.max_attempts:
                 analysis = OPERATIONS[job.operation].analysis
                 _fail(
-                    services, pass_, job, f"The {analysis} could not be put together: {type(error).__name__}: {error}"
+                    services,
+                    pass_,
+                    job,
+                    f"The {analysis} results could not be put together: {type(error).__name__}: {error}",
                 )
 
 

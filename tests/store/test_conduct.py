@@ -218,6 +218,21 @@ def test_a_model_that_cannot_be_loaded_fails_its_own_job_only(services: Services
     assert "nothing" in (job(services, bad).status_message or "")
 
 
+def test_results_that_cannot_be_put_together_fail_their_own_job_only(
+    services: Services, queue: RememberingQueue
+) -> None:
+    good, bad = start(services, BRIGHTNESS), start(services, CONTRAST, FailsAtTheEnd=True)
+    drain(services, queue)
+    assert len(items(services, BRIGHTNESS, good)) == 40
+    assert job(services, bad).state is JobState.RUNNING
+    pass_id = _pass_id(services, bad)
+    ended = [finish_pass(services, pass_id, WORKER) for _ in range(services.settings.max_attempts - 1)]
+    assert ended == [False, True]
+    failed = job(services, bad)
+    assert failed.state is JobState.FAILED
+    assert "nothing adds up" in (failed.status_message or "")
+
+
 def test_a_worker_that_lost_its_lease_writes_nothing(services: Services, queue: RememberingQueue, watch: Watch) -> None:
     whole = replace(services, settings=services.settings.model_copy(update={"chunk_s": 100.0}))
     job_id = start(whole, BRIGHTNESS)

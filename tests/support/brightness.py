@@ -63,6 +63,7 @@ class _Measure:
 @dataclass(slots=True)
 class _Lister:
     name: str
+    fails: bool
     count: int = 0
 
     def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterable[Record]:
@@ -71,6 +72,8 @@ class _Lister:
         yield Record(body, timestamp.millis)
 
     def finish(self, end: Timestamp) -> Iterable[Record]:
+        if self.fails:
+            raise ArithmeticError("nothing adds up")
         return ()
 
     def summary(self) -> Mapping[str, Any]:
@@ -93,7 +96,7 @@ class _Measuring:
         return [Stage(self.name, _Measure(self.name, self.value, self.watch), EveryFrame())]
 
     def aggregator(self, parameters: Parameters, media: MediaInfo, index: FrameIndex) -> Aggregator:
-        return _Lister(self.name)
+        return _Lister(self.name, fails="FailsAtTheEnd" in parameters)
 
 
 @pytest.fixture
