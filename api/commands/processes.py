@@ -13,6 +13,7 @@ from pipeline.settings import Settings, environment, settings_of
 
 CONTROL_CHILDREN = 2
 NOTIFY_THREADS = 4
+CELERY = (sys.executable, "-m", "celery", "-A", "workers.app", "-q")
 
 
 def api_command(sockets: tuple[int, int] | None = None) -> list[str]:
@@ -21,22 +22,26 @@ def api_command(sockets: tuple[int, int] | None = None) -> list[str]:
     return [sys.executable, "-m", "api.cli", "api", *inherited]
 
 
-def worker_command(queues: str, concurrency: int | None = None) -> list[str]:
-    """Starts a Celery worker for the queues; deliveries wait on others' servers and so run in threads."""
-    threads = queues == queue.NOTIFY
-    pool = ["--pool", "threads"] if threads else ["--pool", "prefork"]
-    video = queue.VIDEO in queues.split(",")
-    number = NOTIFY_THREADS if threads else video_children(concurrency) if video else CONTROL_CHILDREN
+def worker_command(queues: str, settings: Settings, concurrency: int | None = None) -> list[str]:
+    """Starts a Celery worker for the queues: deliveries wait on others' servers and so run in threads; a GPU is used by one process."""
+    if queues == queue.NOTIFY:
+        pool, number = "threads", concurrency or NOTIFY_THREADS
+    elif queue.VIDEO not in queues.split(","):
+        pool, number = "prefork", concurrency or CONTROL_CHILDREN
+    elif settings.device == "cpu":
+        pool, number = "prefork", video_children(concurrency or settings.concurrency)
+    else:
+        pool, number = "solo", 1  # CUDA contexts do not survive a fork
     return [
-        sys.executable, "-m", "celery", "-A", "workers.app", "-q", "--skip-checks", "worker", "-Q", queues, "--concurrency", str(number), *pool,
-        "-E", "--hostname", f"{queues.replace(',', '-')}@%h", "--without-mingle", "--without-gossip", "--loglevel", "WARNING",
+        *CELERY, "--skip-checks", "worker", "-Q", queues, "--pool", pool, "--concurrency", str(number), "-E",
+        "--hostname", f"{queues.replace(',', '-')}@%h", "--without-mingle", "--without-gossip", "--loglevel", "WARNING",
     ]  # fmt: skip
 
 
 def beat_command() -> list[str]:
     """Starts the clock that wakes the sweeper; it keeps no file, because sweeping has no memory."""
     return [
-        sys.executable, "-m", "celery", "-A", "workers.app", "-q", "beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING",
+        *CELERY, "beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING",
     ]  # fmt: skip
 
 
@@ -44,7 +49,7 @@ def flower_command(settings: Settings, port: int, address: str = "127.0.0.1") ->
     """Starts Flower on the broker, its history kept in the data directory."""
     history = settings.data_dir / "flower.db"
     return [
-        sys.executable, "-m", "celery", "-A", "workers.app", "flower",
+        *CELERY, "flower",
         f"--address={address}", f"--port={port}", "--persistent=True", f"--db={history}",
         "--state_save_interval=30000", "--logging=warning",
     ]  # fmt: skip
@@ -77,7 +82,7 @@ def worker(data_dir: Path | None, queues: str, concurrency: int | None) -> None:
     if unknown := set(queues.split(",")) - set(queue.QUEUES):
         raise click.BadParameter(f"unknown queue {', '.join(sorted(unknown))}; choose from {', '.join(queue.QUEUES)}")
     settings = settings_of(data_dir)
-    _become(worker_command(queues, concurrency or settings.concurrency), settings)
+    _become(worker_command(queues, settings, concurrency), settings)
 
 
 @click.command()

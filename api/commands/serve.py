@@ -65,9 +65,9 @@ def programs(settings: Settings, fds: tuple[int, int], flower_port: int | None) 
     if settings.broker_url is None:
         yield Program("redis", broker.command(settings, broker.find_server(settings)), last=True)
     yield Program("api", api_command(fds), fds=fds)
-    yield Program("worker-video", worker_command(queue.VIDEO, settings.concurrency), stop_s=WORKER_STOP_S)
-    yield Program("worker-control", worker_command(queue.CONTROL), stop_s=WORKER_STOP_S)
-    yield Program("worker-notify", worker_command(queue.NOTIFY), stop_s=WORKER_STOP_S)
+    yield Program("worker-video", worker_command(queue.VIDEO, settings), stop_s=WORKER_STOP_S)
+    yield Program("worker-control", worker_command(queue.CONTROL, settings), stop_s=WORKER_STOP_S)
+    yield Program("worker-notify", worker_command(queue.NOTIFY, settings), stop_s=WORKER_STOP_S)
     yield Program("beat", beat_command())
     if flower_port is not None:
         yield Program("flower", flower_command(settings, flower_port))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+from typing import Any
 
 import uvicorn
 
@@ -50,17 +51,17 @@ def serve(settings: Settings, fds: tuple[int, ...] | None) -> None:
     services.prepare()
     app = build_app(services)
     certificate = server_certificate(settings)
-    common = {
+    common: dict[str, Any] = {
         "log_config": None,
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": 10,
         "lifespan": "off",
     }
-    plain = _Server(uvicorn.Config(app, **common))  # type: ignore[arg-type]
+    plain = _Server(uvicorn.Config(app, **common))
     secure = _Server(
         uvicorn.Config(app, ssl_certfile=str(certificate.cert_file), ssl_keyfile=str(certificate.key_file), **common)
-    )  # type: ignore[arg-type]
+    )
     asyncio.run(_both((plain, secure), sockets))
 
 
