@@ -32,6 +32,7 @@ BLACK_LEVEL, BLACK_SPREAD = 5.0, 12.0
 """A black thumbnail: median luma, 2 % of the range, and how far its fourth brightest pixel lies above."""
 FADE_REACH, FADE_STEP, FADE_CHANGE = 20, 0.25, 4.0
 SAME_REACHES, SAME_CHANGE = (4, 6, 8, 10, 12), 3.0
+SAME_LIGHT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def evidence(thumbnails: U8) -> Evidence:
     clear = edge | clear_cuts(small, luma, cross, peak & (cross >= CLEAR_RATIO * within))
     fades, fade_cuts, ramps = black_fades(luma, black, edge)
     doubtful = peak | (cross >= DOUBTFUL_CHANGE) & (cross >= DOUBTFUL_RATIO * within)
-    doubtful |= middles(gradual(thumbnails.astype(np.int16)) & ~ramps)
+    doubtful |= middles(gradual(thumbnails.astype(np.int16)) & ~ramps, luma)
     return Evidence(clear, doubtful & ~clear & ~ramps & ~fade_cuts, fades, fade_cuts, ramps, black)
 
 
@@ -145,14 +146,22 @@ def gradual(thumbnails: I16) -> Flags:
     return found
 
 
-def middles(flags: Flags) -> Flags:
-    """The middle third of every stretch of true values that is not too short to mean anything."""
+def middles(flags: Flags, luma: F32) -> Flags:
+    """The middle third of every stretch of true values, unless it is too short or only moves one picture."""
     steps = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False]))))
     kept = np.zeros(len(flags), bool)
     for start, stop in zip(steps[::2], steps[1::2], strict=True):
-        if stop - start >= GRADUAL_FRAMES:
-            kept[start + (stop - start) // 3 : stop - (stop - start) // 3] = True
+        third = (stop - start) // 3
+        if stop - start >= GRADUAL_FRAMES and not _moves(luma, (start + third, (start + stop) // 2, stop - 1 - third)):
+            kept[start + third : stop - third] = True
     return kept
+
+
+def _moves(luma: F32, frames: tuple[int, ...]) -> bool:
+    """Whether at all these frames the pictures before and behind are one picture in two places, equally bright."""
+    reach, last = max(GRADUAL_REACHES), len(luma) - 1
+    pairs = [(luma[max(t - reach, 0)], luma[min(t + reach, last)]) for t in frames]
+    return all(abs(a.mean() - b.mean()) < SAME_LIGHT and likeness(a, b) > CLEAR_CORRELATION for a, b in pairs)
 
 
 def black_frames(luma: F32) -> Flags:

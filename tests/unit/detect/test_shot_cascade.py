@@ -96,6 +96,14 @@ def test_a_dissolve_goes_to_the_net() -> None:
     assert not found.doubtful[:35].any()
 
 
+def test_a_slow_move_is_no_dissolve() -> None:
+    wide = scene(12, 1)[0].repeat(8, axis=1)
+    steps = [np.roll(wide, -shift, axis=1)[:, : 48 * 8].reshape(27, 48, 8, 3).mean(axis=2) for shift in range(120)]
+    found = movie(np.stack(steps))
+    assert cascade.gradual(found.astype(np.int16)).any()
+    assert not cascade.evidence(found).doubtful.any()
+
+
 def test_a_flash_is_neither_clear_nor_kept_when_the_net_falls_for_it() -> None:
     still = scene(6, 100)
     still[50:52] = 255
