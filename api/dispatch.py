@@ -45,6 +45,11 @@ SNS_CODES = {
 log = structlog.get_logger()
 
 
+def built() -> Mapping[str, Handler]:
+    """Operation name -> what serves it, of every operation that is built."""
+    return stored_video.handlers()
+
+
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
     """Serves requests; safe to call from several threads.
@@ -58,7 +63,7 @@ class Dispatcher:
 
     services: Services
     metrics: Metrics
-    handlers: Mapping[str, Handler] = field(default_factory=stored_video.handlers)
+    handlers: Mapping[str, Handler] = field(default_factory=built)
     clock: Callable[[], datetime] = utcnow
 
     def serve(self, request: SignedRequest) -> Response:

@@ -35,6 +35,9 @@ class RememberingQueue:
         """See `JobQueue`."""
         self.finishes.append(pass_id)
 
+    def ping(self) -> None:
+        """See `JobQueue`."""
+
     def wake_delivery(self) -> None:
         """See `JobQueue`."""
         self.deliveries += 1

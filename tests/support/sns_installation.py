@@ -42,6 +42,9 @@ class WakeUps:
     def wake_finish(self, pass_id: str) -> None:
         """See `JobQueue`."""
 
+    def ping(self) -> None:
+        """See `JobQueue`."""
+
     def wake_delivery(self, delay_s: float = 0.0) -> None:
         """See `JobQueue`."""
         self.deliveries += 1

@@ -43,7 +43,9 @@ def signed(
     return SignedRequest("POST", parts.path, parts.query, fields + host, sent.body or b"")
 
 
-def check(request: SignedRequest, now: datetime | None = None, service: str = "rekognition", hosts: tuple[str, ...] = ()) -> str:
+def check(
+    request: SignedRequest, now: datetime | None = None, service: str = "rekognition", hosts: tuple[str, ...] = ()
+) -> str:
     secrets = {KEY: SECRET}
     return verify(request, service, secrets.get, now or datetime.now(UTC), SKEW, hosts).key_id
 
@@ -85,7 +87,9 @@ def test_a_query_is_accepted_as_botocore_leaves_it_in_a_url(query: str) -> None:
     assert check(signed(f"http://video.example/?{query}")) == KEY
 
 
-@pytest.mark.parametrize("url", ["http://video.example:8080/", "http://video.example/", "https://video.example/", "http://[::1]:8080/"])
+@pytest.mark.parametrize(
+    "url", ["http://video.example:8080/", "http://video.example/", "https://video.example/", "http://[::1]:8080/"]
+)
 @pytest.mark.parametrize("signer", [SigV4Auth, SigV4QueryAuth])
 def test_the_host_is_what_the_client_has_called(url: str, signer: type) -> None:
     assert check(signed(url, b"", signer=signer)) == KEY
@@ -149,7 +153,10 @@ def test_an_unknown_key_and_a_session_token_are_refused(signer: type) -> None:
 
 def test_a_wrong_secret_is_refused() -> None:
     error = refused(signed(secret="wrong"))
-    assert (error.code, error.message[:41]) == ("InvalidSignatureException", "The request signature we calculated does ")
+    assert (error.code, error.message[:41]) == (
+        "InvalidSignatureException",
+        "The request signature we calculated does ",
+    )
 
 
 def test_the_clock_may_differ_by_the_skew_and_no_more() -> None:
@@ -193,8 +200,14 @@ def test_no_signature_at_all() -> None:
         ("Bearer abc", "AWS4-HMAC-SHA256"),
         ("AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request", "requires 'Signature' parameter"),
         ("AWS4-HMAC-SHA256 Credential=a, Signature=" + "0" * 64 + ", SignedHeaders=host", "Credential must have"),
-        ("AWS4-HMAC-SHA256 Credential=a/b/c/d/e, Signature=" + "0" * 64 + ", SignedHeaders=host", "Credential must have"),
-        ("AWS4-HMAC-SHA256 Credential=é/b/c/d/aws4_request, Signature=" + "0" * 64 + ", SignedHeaders=host", "Credential must"),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/b/c/d/e, Signature=" + "0" * 64 + ", SignedHeaders=host",
+            "Credential must have",
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=é/b/c/d/aws4_request, Signature=" + "0" * 64 + ", SignedHeaders=host",
+            "Credential must",
+        ),
         ("AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request, Signature=XYZ, SignedHeaders=host", "64 lower-case"),
     ],
 )

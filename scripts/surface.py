@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Which operations of the public Rekognition model are served; `--write` puts the table into docs/coverage.md.
+
+`--check` fails when the page is out of date, which is also how a new operation of a newer botocore shows.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from api.dispatch import built
+from api.protocol import model
+
+PAGE = ROOT / "docs" / "coverage.md"
+
+
+def page() -> str:
+    """The whole of docs/coverage.md."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    served = built()
+    operations = model.operations()
+    yield "# Coverage of the Amazon Rekognition API"
+    yield ""
+    yield f"{len(served)} of the {len(operations)} operations of the service model {model.service().api_version} are served."
+    yield "The others answer HTTP 501 `NotImplementedException`. Made by `scripts/surface.py --write`."
+    yield ""
+    yield "| operation | served | required members | errors of its own |"
+    yield "|---|---|---|---|"
+    for name, operation in sorted(operations.items()):
+        required = operation.input_shape.required_members if operation.input_shape else []
+        common = frozenset.intersection(*(model.declared_errors(o) for o in operations.values()))
+        errors = sorted(model.declared_errors(operation) - common)
+        yield f"| `{name}` | {'yes' if name in served else '–'} | {', '.join(required) or '–'} | {', '.join(errors) or '–'} |"
+    yield ""
+    yield "## How requests are checked"
+    yield ""
+    yield "Constraints of the model (required, type, length, range, pattern, enum) are checked for every served operation. A wrong JSON"
+    yield "type answers `SerializationException`, any other violation `ValidationException` in AWS's words, and `InvalidParameterException`"
+    yield "says that a well-formed value makes no sense. `MaxResults` above 1000 in Get operations of stored video is taken as 1000."
+    yield ""
+    yield "Signatures: Signature Version 4 in the Authorization header or in the query (up to 7 days), for any region, with a clock that"
+    yield "differs by no more than `REELSIGHT_CLOCK_SKEW`. Session tokens and unsigned payloads are refused. A reverse proxy must pass the"
+    yield "client's Host header on, or `REELSIGHT_PUBLIC_URL` and `REELSIGHT_PUBLIC_HTTPS_URL` must name what clients call."
+
+
+def main() -> int:
+    """Prints, writes or checks the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--write", action="store_true", help="write docs/coverage.md")
+    group.add_argument("--check", action="store_true", help="fail if docs/coverage.md is out of date")
+    chosen = parser.parse_args()
+    if chosen.write:
+        PAGE.write_text(page(), encoding="utf-8")
+    elif chosen.check:
+        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
+            print("docs/coverage.md is out of date: run scripts/surface.py --write", file=sys.stderr)
+            return 1
+    else:
+        print(page(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
