@@ -23,6 +23,7 @@ CLEAR_CHANGE, CLEAR_RATIO, CLEAR_CORRELATION, CLEAR_AREA = 20.0, 1.5, 0.9, 1 / 3
 MOVED_ROWS, MOVED_COLUMNS = 2, 4
 """How far a picture may have been moved, in pixels of 13×24."""
 DOUBTFUL_CHANGE, DOUBTFUL_RATIO = 4.0, 1.25
+KEPT_CHANGE, KEPT_AREA, KEPT_TEXTURE = 2.0, 0.5, 10.0
 PEAK_CHANGE, PEAK_RATIO, PEAK_REACH = 8.0, 1.5, 3
 """A step from one frame to the next that stands out among its neighbours, as between a still and a moving picture."""
 GRADUAL_REACHES, GRADUAL_CHANGE, GRADUAL_RATIO, GRADUAL_FRAMES = (4, 8), 8.0, 0.3, 4
@@ -66,7 +67,8 @@ def evidence(thumbnails: U8) -> Evidence:
     peak = peaks(distance(small, 1))
     clear = edge | clear_cuts(small, luma, cross, peak & (cross >= CLEAR_RATIO * within))
     fades, fade_cuts, ramps = black_fades(luma, black, edge)
-    doubtful = peak | (cross >= DOUBTFUL_CHANGE) & (cross >= DOUBTFUL_RATIO * within)
+    step = peak | (cross >= DOUBTFUL_CHANGE) & (cross >= DOUBTFUL_RATIO * within)
+    doubtful = step & ~overlays(small, luma, step)
     doubtful |= middles(gradual(thumbnails.astype(np.int16)) & ~ramps, luma)
     return Evidence(clear, doubtful & ~clear & ~ramps & ~fade_cuts, fades, fade_cuts, ramps, black)
 
@@ -114,6 +116,15 @@ def clear_cuts(small: I16, luma: F32, cross: F32, steady: Flags) -> Flags:
         changed = np.abs(small[t] - small[t + 1]).mean(axis=2) > 10
         clear[t] = changed.mean() >= CLEAR_AREA and likeness(luma[t], luma[t + 1]) <= CLEAR_CORRELATION
     return clear
+
+
+def overlays(small: I16, luma: F32, steps: Flags) -> Flags:
+    """Those of the boundaries across which half of a textured picture stays as it was; no cut leaves it so."""
+    found = np.zeros(len(steps), bool)
+    for t in np.flatnonzero(steps[:-1]):
+        kept = np.abs(small[t] - small[t + 1]).mean(axis=2) <= KEPT_CHANGE
+        found[t] = kept.mean() >= KEPT_AREA and luma[t][kept].std() >= KEPT_TEXTURE
+    return found
 
 
 def likeness(a: F32, b: F32) -> float:

@@ -122,10 +122,12 @@ def test_switched_light_is_not_clear() -> None:
     assert not cascade.evidence(movie(still)).clear.any()
 
 
-def test_a_lower_third_is_not_clear() -> None:
+def test_a_lower_third_is_neither_clear_nor_doubtful() -> None:
     still = scene(8, 80)
     still[40:, 19:26] = 250
-    assert not cascade.evidence(movie(still)).clear.any()
+    found = cascade.evidence(movie(still))
+    assert not found.clear.any()
+    assert not found.doubtful.any()
 
 
 def test_a_card_on_black_is_cut_at_both_ends() -> None:
