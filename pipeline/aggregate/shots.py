@@ -15,7 +15,7 @@ INSIDE_PROBABILITY = 0.5
 SOFT_FRAMES = 5
 """A transition of fewer frames is a hard cut: the net calls a frame or two around every cut a transition."""
 SHOT_FRAMES = 3
-"""What is shorter between two transitions belongs to them: flashes, a dip to black."""
+"""What is shorter between two transitions belongs to them: flashes, a dip to black; at the ends of the video, to the shot there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def transitions(cut: F32, soft: F32) -> list[Transition]:
     for start, end in runs(cut >= CUT_PROBABILITY):
         peak = start + int(np.argmax(cut[start : end + 1]))
         _join(found, _transition(peak, float(cut[peak]), extents.get(peak) or extents.get(peak + 1)))
-    return found
+    return [each for each in found if each.end + 1 >= SHOT_FRAMES and len(cut) - each.start >= SHOT_FRAMES]
 
 
 def _transition(peak: int, probability: float, extent: tuple[int, int] | None) -> Transition:

@@ -56,6 +56,11 @@ def test_what_is_shorter_than_a_shot_melts_into_the_transition() -> None:
     assert limits({39: 0.9, 39 + SHOT_FRAMES: 0.5}) == [(0, 39), (40, 42), (43, 99)]
 
 
+def test_a_stray_frame_at_either_end_of_the_video_is_no_shot() -> None:
+    assert limits({0: 1.0, 97: 1.0}) == [(0, 99)]
+    assert limits({2: 1.0, 96: 1.0}) == [(0, 2), (3, 96), (97, 99)]
+
+
 def test_confidence_is_that_of_the_less_certain_limit() -> None:
     cut = np.zeros(100)
     cut[[29, 59]] = 0.65, 1.0
