@@ -4,7 +4,8 @@
     scripts/accuracy.py --media DIR [--json FILE] [--predictions OUT] [--only shots,cues,faces,labels]
 
 DIR holds `truth/*.json` beside the media it names. Every figure that the truth allows is printed; OUT gets the raw answers as
-OUT/<analysis>/<path of the media file in DIR>.json. Photos are analysed as videos of one frame. Nothing here feeds back into the product.
+OUT/<analysis>/<path of the media file in DIR>.json, shaped as the Get* answers for clips and as the Detect* answers for photos. Photos are
+analysed as lossless videos of one frame. Nothing here feeds back into the product.
 """
 
 import in_venv
@@ -19,9 +20,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import av
 import scoring
 from tqdm import tqdm
 
+from pipeline import logs
 from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS, by_analysis
 from pipeline.errors import ReelsightError
@@ -42,6 +45,7 @@ def main() -> None:
     parser.add_argument("--predictions", type=Path, help="where to keep the raw answers")
     parser.add_argument("--only", type=lambda text: set(text.split(",")), help="some of shots,cues,faces,labels")
     arguments = parser.parse_args()
+    logs.configure("WARNING", "console")
     if not (arguments.media / "truth").is_dir():
         parser.error(f"{arguments.media} has no folder truth/")
     settings = Settings()
@@ -85,16 +89,38 @@ def predict(folder: Path, wanted: Mapping[str, list[str]], models: Library, out:
     for file in (bar := tqdm(list(wanted), unit="file")):
         bar.set_postfix_str(file)
         requests = {by_analysis(name).name: PARAMETERS.get(name, {}) for name in wanted[file]}
+        photo = file.startswith("images/")
         try:
-            report = analyze(folder / file, requests, models)
+            with tempfile.TemporaryDirectory() as scratch:
+                report = analyze(filmed(folder / file, Path(scratch)) if photo else folder / file, requests, models)
         except ReelsightError as error:
             raise SystemExit(f"{file}: {error}") from error
-        length += report.media.duration_ms / 1000
+        length += 0 if photo else report.media.duration_ms / 1000
         for name, answer in report.answers.items():
             path = out / OPERATIONS[name].analysis / f"{file}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps([answer]), encoding="utf-8")
+            path.write_text(json.dumps([detected(name, answer) if photo else answer]), encoding="utf-8")
     print(f"{len(wanted)} files, {length:.0f} s of video, in {time.monotonic() - began:.0f} s")
+
+
+def filmed(photo: Path, folder: Path) -> Path:
+    """The photo as a video of one frame, without loss."""
+    path = folder / "photo.mkv"
+    with av.open(str(photo)) as source, av.open(str(path), "w") as target:
+        picture = next(source.decode(video=0)).reformat(format="bgr0")
+        stream = target.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "bgr0"
+        picture.pts = 0
+        target.mux(stream.encode(picture))
+        target.mux(stream.encode())
+    return path
+
+
+def detected(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A Get answer about one frame as the operation for images gives it."""
+    if name == "FaceDetection":
+        return {"FaceDetails": [item["Face"] for item in answer["Faces"]]}
+    return {"Labels": [item["Label"] for item in answer["Labels"]]}
 
 
 def load(out: Path, analysis: str, file: str) -> scoring.Pages | None:

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import analyses
+from pipeline import analyses, logs
 from pipeline.analyses.types import Stage
 from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS, by_analysis
@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    logs.configure("WARNING", "console")
     names = [by_analysis(name).name for name in arguments.analyses.split(",")]
     phases = {"decode": decode, "inference": inference, "actual": actual}
     measured: dict[str, list[dict[str, Any]]] = {phase: [] for phase in phases}
@@ -109,6 +110,7 @@ def alone(function: Any, video: Path, names: list[str]) -> dict[str, Any]:
 
 def library() -> Library:
     """The models with all granted cores."""
+    logs.configure("WARNING", "console")
     settings = Settings()
     folder = settings.models_path if settings.models_dir or not DEFAULT_MODELS.is_dir() else DEFAULT_MODELS
     return Library(

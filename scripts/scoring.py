@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -228,11 +229,11 @@ def score_faces(folder: Path, load: Load) -> dict[str, Any]:
     for file, boxes in known["boxes"].items():
         if (pages := load("faces", file)) is None:
             continue
-        wanted, found = _truth_boxes(boxes), _face_boxes(pages)
+        wanted, found = _truth_boxes(boxes), _face_boxes(pages, folder / file)
         hits += len(match(iou(found, wanted), FACE_IOU))
         predicted, expected = predicted + len(found), expected + len(wanted)
     counts = {f: n for f, n in known["counts"].items() if isinstance(n, int)}
-    errors = {f: len(_face_boxes(p)) - n for f, n in counts.items() if (p := load("faces", f)) is not None}
+    errors = {f: len(items(p, "FaceDetails")) - n for f, n in counts.items() if (p := load("faces", f)) is not None}
     return {
         "boxes": rates(hits, predicted, expected),
         "count_abs_error": sum(map(abs, errors.values())),
@@ -255,10 +256,11 @@ def _frames_with_right_count(known: Mapping[str, Any], load: Load) -> Iterable[t
             yield file, f"{sum(n == int(text.split()[0]) for n in seen.values())}/{len(seen)}"
 
 
-def _face_boxes(pages: Pages) -> NDArray[Any]:
-    """(n, 4) pixels of the faces of an image; sizes come from the answer's VideoMetadata."""
-    width, height = _size(pages)
-    boxes = [face["Face"]["BoundingBox"] for face in items(pages, "Faces")]
+def _face_boxes(pages: Pages, photo: Path) -> NDArray[Any]:
+    """(n, 4) pixels of the faces in a photo."""
+    with av.open(str(photo)) as source:
+        width, height = source.streams.video[0].width, source.streams.video[0].height
+    boxes = [face["BoundingBox"] for face in items(pages, "FaceDetails")]
     return np.array(
         [[b["Left"] * width, b["Top"] * height, b["Width"] * width, b["Height"] * height] for b in boxes], float
     ).reshape(-1, 4)
@@ -266,10 +268,6 @@ def _face_boxes(pages: Pages) -> NDArray[Any]:
 
 def _truth_boxes(boxes: Iterable[Mapping[str, float]]) -> NDArray[Any]:
     return np.array([[b["left"], b["top"], b["width"], b["height"]] for b in boxes], float).reshape(-1, 4)
-
-
-def _size(pages: Pages) -> tuple[int, int]:
-    return pages[0]["VideoMetadata"]["FrameWidth"], pages[0]["VideoMetadata"]["FrameHeight"]
 
 
 # ------------------------------------------------------------------------------------------------ labels
@@ -285,7 +283,7 @@ def score_labels(folder: Path, load: Load) -> dict[str, Any]:
     for file, labels in known["labels"].items():
         if (pages := load("labels", file)) is None:
             continue
-        names = label_names(item["Label"] for item in items(pages, "Labels"))
+        names = label_names(_labels(pages))
         sizes.append(len(names))
         lacking = [label for label in labels if not accepted(label) & names]
         counts = tally["images" if file.startswith("images/") else "clips"]
@@ -298,6 +296,11 @@ def score_labels(folder: Path, load: Load) -> dict[str, Any]:
         "boxes": _label_boxes(known, load),
         "missed": missed,
     }
+
+
+def _labels(pages: Pages) -> list[dict[str, Any]]:
+    """The labels of a Get answer, which wraps them, or of a Detect answer."""
+    return [item.get("Label", item) for item in items(pages, "Labels")]
 
 
 def accepted(label: str) -> set[str]:
@@ -338,9 +341,9 @@ def _instances(pages: Pages, names: set[str], size: tuple[int, int]) -> NDArray[
     width, height = size
     boxes = [
         instance["BoundingBox"]
-        for item in items(pages, "Labels")
-        if item["Label"]["Name"].lower() in names
-        for instance in item["Label"].get("Instances", [])
+        for label in _labels(pages)
+        if label["Name"].lower() in names
+        for instance in label.get("Instances", [])
     ]
     return np.array(
         [[b["Left"] * width, b["Top"] * height, b["Width"] * width, b["Height"] * height] for b in boxes], float

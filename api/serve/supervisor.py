@@ -101,6 +101,7 @@ class Supervisor:
             program.command,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),  # standard output is for the few lines that programs read
             pass_fds=program.fds,
             start_new_session=True,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has no threads

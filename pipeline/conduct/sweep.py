@@ -10,6 +10,7 @@ from pipeline.conduct.outcome import fail_operations, worn_out
 from pipeline.conduct.settle import settle_pass
 from pipeline.conduct.submit import TOKEN_LIFE
 from pipeline.jobs.types import Chunk, ChunkState
+from pipeline.notify import retention
 from pipeline.services import Services
 from pipeline.store import jobs, passes, sweeping
 from pipeline.store.engine import reading, writing
@@ -112,7 +113,7 @@ def _delete_passes(services: Services, now: datetime) -> int:
 
 
 def _delete_jobs(services: Services, now: datetime) -> int:
-    """Forgets expired jobs, their files first: a row without files is found again, files without a row never."""
+    """Forgets expired jobs and old notifications; files first: a row without files is found again, files without a row never."""
     with writing(services.engine) as connection:
         jobs.forget_tokens(connection, now - TOKEN_LIFE)
         expired = jobs.expired(connection, now, BATCH)
@@ -120,4 +121,5 @@ def _delete_jobs(services: Services, now: datetime) -> int:
         services.work.delete_prefix(f"results/{job_id}/")
     with writing(services.engine) as connection:
         jobs.forget(connection, expired, now)
+        retention.forget(connection, now, services.settings.retention)
     return len(expired)
