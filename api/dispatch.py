@@ -116,7 +116,7 @@ class Dispatcher:
             accounts[key.id] = key.account
             return key.secret
 
-        hosts = [urlsplit(url).netloc for url in (settings.public_url, settings.public_https_url) if url]
+        hosts = [_host(url) for url in (settings.public_url, settings.public_https_url) if url]
         signature = verify(request, service, find_secret, self.clock(), settings.clock_skew, hosts)
         return accounts[signature.key_id]
 
@@ -182,6 +182,12 @@ def _check_transport(request: SignedRequest) -> None:
     given = (request.header("content-type") or "").partition(";")[0].strip().lower()
     if given != JSON:
         raise RequestError("UnsupportedMediaTypeException", f"The Content-Type must be {JSON}, not {given[:64]!r}.")
+
+
+def _host(url: str) -> str:
+    """The Host header that clients send for the URL: without the scheme's own port."""
+    parts = urlsplit(url)
+    return parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ":")).lower()
 
 
 def _speaks_sns(request: SignedRequest) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import product
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_plus
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 BYTES = "surrogateescape"
@@ -112,21 +112,16 @@ def sign(secret: str, signature: Signature, canonical_request: str) -> str:
 
 
 def _canonical_queries(query: str) -> list[str]:
-    """The readings of a query that clients sign, mostly one and the same.
+    """The two readings of a query that clients sign, mostly one and the same.
 
-    AWS prescribes to decode every name and value and to encode them anew; a plus sign is a space to those who send forms
-    and itself to others; botocore sorts what stands in its URL and leaves it as it is.
+    AWS prescribes to decode every name and value and to encode them anew; a plus sign is a space, as it is to whoever
+    reads the parameters afterwards, so that nobody can pass one off as the other. botocore sorts what stands in its URL
+    and leaves it as it is.
     """
     parts = [part.partition("=")[::2] for part in query.split("&")] if query else []
     raw = [(name, value) for name, value in parts if name != "X-Amz-Signature"]
-    named = [(name, value) for name, value in raw if name]
-    forms = [(name.replace("+", " "), value.replace("+", " ")) for name, value in named]
-    readings = (_anew(named), _anew(forms), raw)
-    return list(dict.fromkeys("&".join(f"{n}={v}" for n, v in sorted(reading)) for reading in readings))
-
-
-def _anew(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(_quoted(_unquoted(name)), _quoted(_unquoted(value))) for name, value in pairs]
+    anew = [(_quoted(_unquoted(name)), _quoted(_unquoted(value))) for name, value in raw if name]
+    return list(dict.fromkeys("&".join(f"{n}={v}" for n, v in sorted(reading)) for reading in (anew, raw)))
 
 
 def _normalized(path: str) -> str:
@@ -145,7 +140,7 @@ def _quoted(text: str, safe: str = "-_.~") -> str:
 
 
 def _unquoted(text: str) -> str:
-    return unquote(text, errors=BYTES)
+    return unquote_plus(text, errors=BYTES)
 
 
 def _trimmed(value: str) -> str:

@@ -268,6 +268,49 @@ def test_a_presigned_request_is_served(installation: Installation, client: httpx
     assert_error(client.post(request.url + "0", headers=headers), 400, "IncompleteSignatureException")
 
 
+@pytest.mark.parametrize("public", ["https://video.example", "https://Video.Example:443/"])
+def test_behind_a_proxy_clients_sign_the_public_host(installation: Installation, public: str) -> None:
+    headers = {"X-Amz-Target": "RekognitionService.ListFaces", "Content-Type": JSON}
+    signed = signed_headers("https://video.example/", installation.key, b"{}", headers)
+    fields = [*((k.lower(), v) for k, v in signed.items()), ("host", "10.0.0.7:8080")]
+    status = {}
+    for settings in (
+        installation.services.settings,
+        installation.services.settings.model_copy(update={"public_url": public}),
+    ):
+        services = replace(installation.services, settings=settings)
+        answer = Dispatcher(services, Metrics(services.engine)).serve(SignedRequest("POST", "/", "", fields, b"{}"))
+        status[settings.public_url] = json.loads(answer.body)["Code"]
+    assert status == {None: "InvalidSignatureException", public: "NotImplementedException"}
+
+
+def test_sns_is_signed_in_headers_or_in_the_query(installation: Installation, client: httpx.Client) -> None:
+    sns = installation.client()
+    sns.create_topic(Name="done")
+    link = sns.generate_presigned_url("list_topics", HttpMethod="GET")
+    answer = client.get(link)
+    assert (answer.status_code, b":done</TopicArn>" in answer.content) == (200, True)
+    assert client.get(link.replace("ListTopics", "DeleteTopic")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"secret": "wrong"}, "SignatureDoesNotMatch"), ({"id": "AKIA2222222222222222"}, "InvalidClientTokenId")],
+)
+def test_sns_names_errors_of_authentication_in_its_own_way(
+    installation: Installation, change: dict[str, str], code: str
+) -> None:
+    with pytest.raises(ClientError) as refusal:
+        installation.client(replace(installation.key, **change)).list_topics()
+    response = refusal.value.response
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (code, 403)
+
+
+def test_a_form_without_a_signature_is_refused(client: httpx.Client) -> None:
+    answer = client.post("/", data={"Action": "ListTopics"})
+    assert (answer.status_code, b"<Code>MissingAuthenticationToken</Code>" in answer.content) == (403, True)
+
+
 def test_a_mistake_of_ours_is_an_internal_error_with_a_request_id(installation: Installation) -> None:
     def broken(*_: object) -> dict[str, Any]:
         return {"NoSuchMember": 1}

@@ -125,6 +125,15 @@ def test_every_part_of_the_request_is_bound(change: dict[str, object], signer: t
     assert refused(changed(request, **change)).code == "InvalidSignatureException"
 
 
+@pytest.mark.parametrize("signer", [SigV4Auth, SigV4QueryAuth])
+def test_a_plus_sign_cannot_be_made_a_space(signer: type) -> None:
+    request = signed(body=b"", signer=signer, params={"Subject": "1+1"})
+    assert "Subject=1%2B1" in request.query
+    assert check(request) == KEY
+    query = request.query.replace("1%2B1", "1+1")
+    assert refused(changed(request, query=query)).code == "InvalidSignatureException"
+
+
 @pytest.mark.parametrize("name", ["host", "x-amz-target"])
 @pytest.mark.parametrize("signer", [SigV4Auth, SigV4QueryAuth])
 def test_headers_that_decide_the_meaning_are_bound(name: str, signer: type) -> None:
