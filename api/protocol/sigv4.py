@@ -116,7 +116,12 @@ def _from_query(query: Mapping[str, str]) -> Signature:
 def _signature(credential: str, signed: str, value: str, date: str, expires: timedelta | None = None) -> Signature:
     key_id, _, scope = credential.partition("/")
     fields = scope.split("/")
-    if not credential.isascii() or len(fields) != 4 or not all(fields) or fields[3] != "aws4_request":
+    if (
+        not (credential.isascii() and credential.isprintable())
+        or len(fields) != 4
+        or not all(fields)
+        or fields[3] != "aws4_request"
+    ):
         raise _incomplete("Credential must have the form KEY-ID/YYYYMMDD/REGION/SERVICE/aws4_request.")
     if not re.fullmatch(r"[0-9a-f]{64}", value):
         raise _incomplete("Signature must consist of 64 lower-case hexadecimal digits.")

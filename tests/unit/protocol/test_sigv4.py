@@ -207,6 +207,10 @@ def test_no_signature_at_all() -> None:
     ("header", "says"),
     [
         ("Bearer abc", "AWS4-HMAC-SHA256"),
+        (
+            "AWS4-HMAC-SHA256 Credential=a\0/b/c/d/aws4_request, Signature=" + "0" * 64 + ", SignedHeaders=host",
+            "Credential must",
+        ),
         ("AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request", "requires 'Signature' parameter"),
         ("AWS4-HMAC-SHA256 Credential=a, Signature=" + "0" * 64 + ", SignedHeaders=host", "Credential must have"),
         (
