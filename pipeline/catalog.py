@@ -5,6 +5,7 @@ An entry and the file `pipeline/analyses/<analysis>.py` together are an analysis
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 TIMESTAMPS = "TIMESTAMPS"
 SEGMENTS = "SEGMENTS"
@@ -22,6 +23,7 @@ class Operation:
         aggregates: AggregateBy values; the first is the default.
         metadata_is_list: True where the Get answer wraps VideoMetadata in a list.
         echoes_request: True where the Get answer has GetRequestMetadata.
+        minimal: The members beyond Video that a Start request cannot omit, with values that leave nothing out.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Operation:
     aggregates: tuple[str, ...] = (TIMESTAMPS,)
     metadata_is_list: bool = False
     echoes_request: bool = False
+    minimal: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def start(self) -> str:
@@ -50,7 +53,10 @@ OPERATIONS: Mapping[str, Operation] = {
             name="LabelDetection",
             analysis="labels",
             result_key="Labels",
-            orders={"TIMESTAMP": ("timestamp_ms", "-confidence", "name"), "NAME": ("name", "-confidence", "timestamp_ms")},
+            orders={
+                "TIMESTAMP": ("timestamp_ms", "-confidence", "name"),
+                "NAME": ("name", "-confidence", "timestamp_ms"),
+            },
             aggregates=(TIMESTAMPS, SEGMENTS),
             echoes_request=True,
         ),
@@ -61,6 +67,7 @@ OPERATIONS: Mapping[str, Operation] = {
             result_key="Segments",
             orders={"TIMESTAMP": ("index", "timestamp_ms")},
             metadata_is_list=True,
+            minimal={"SegmentTypes": ("SHOT", "TECHNICAL_CUE")},
         ),
     )
 }
@@ -72,4 +79,4 @@ def by_analysis(analysis: str) -> Operation:
     Raises:
         KeyError: no operation has that name.
     """
-    return next((o for o in OPERATIONS.values() if o.analysis == analysis), None) or OPERATIONS[analysis]
+    return {operation.analysis: operation for operation in OPERATIONS.values()}[analysis]

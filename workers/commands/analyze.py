@@ -18,8 +18,6 @@ from pipeline.models.library import Library
 from pipeline.models.threads import cores
 from pipeline.settings import settings_of
 
-PARAMETERS: Mapping[str, Mapping[str, Any]] = {"SegmentDetection": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]}}
-"""What an operation demands; everything else is left to its defaults."""
 NAMES = {operation.analysis: operation.name for operation in OPERATIONS.values()}
 
 
@@ -58,7 +56,7 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path) ->
         settings.threads or cores(),
         settings.device,
     )
-    requests = {NAMES[name]: PARAMETERS.get(NAMES[name], {}) for name in wanted}
+    requests = {NAMES[name]: OPERATIONS[NAMES[name]].minimal for name in wanted}
     missing = {row.name for row in models.status() if row.condition == "missing"}
     if needed := missing & {name for operation in requests for name in analyses.load(operation).models()}:
         click.echo(f"Pulling {', '.join(sorted(needed))} (once)")
@@ -70,7 +68,7 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path) ->
             bar.total = total
             bar.update(done - bar.n)
 
-        report = analyze_video(video, requests, models, progress, decode_limits(settings))
+        report = analyze_video(video, requests, models, progress, decode_limits(settings), settings.chunk_s)
     for operation, answer in report.answers.items():
         path = out / f"{OPERATIONS[operation].analysis}.json"
         path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
