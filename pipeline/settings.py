@@ -33,8 +33,11 @@ class Settings(BaseSettings):
     """Encrypts access keys and signs tokens, at least 32 characters; None: `secret.key` in the data directory, made on first start."""
 
     region: str = "us-east-1"
+    """Stands in the ARNs of topics and in the credentials file; requests for any region are served."""
     host: str = "127.0.0.1"
+    """Address that `serve` and `api` listen on."""
     port: int = Field(default=8080, ge=0, le=65535)
+    """Port of the API over http; 0: any free port."""
     tls_port: int = Field(default=8443, ge=0, le=65535)
     """Port that serves the same API and the signing certificate over https; 0: any free port."""
     public_url: str | None = None
@@ -42,27 +45,33 @@ class Settings(BaseSettings):
     public_https_url: str | None = None
     """How receivers of notifications reach the https port; None: https://HOST:TLS_PORT."""
     tls_cert_file: Path | None = None
+    """Certificate of the https port, PEM; None: issued by a small CA kept in the data directory."""
     tls_key_file: Path | None = None
-    """Certificate and key of the https port; None: issued by a small CA kept in the data directory."""
+    """Key of that certificate."""
 
     s3_endpoint_url: str | None = None
     """S3-compatible store; None: directories `buckets/<Bucket>/<Name>` in the data directory."""
     s3_access_key_id: str | None = None
+    """Key for that store; None: as boto3 finds one (environment, shared files, instance role)."""
     s3_secret_access_key: SecretStr | None = None
+    """Secret of that key."""
     s3_region: str = "us-east-1"
+    """Region that requests to the store are signed for."""
     work_bucket: str = "reelsight-work"
     """Bucket for detections and results when videos are in S3."""
 
     video_cache_bytes: int = 50 * 1024**3
     """Most that videos fetched from S3 take on a worker's disk; a video in use may exceed it."""
     max_video_bytes: int = 10 * 1024**3
+    """Larger videos are refused at once."""
     max_video_s: int = 6 * 3600
+    """Jobs for longer videos fail."""
     max_pixels: int = 8192 * 4320
-    """Largest decoded picture."""
+    """Width times height of the largest picture that is decoded; jobs for larger ones fail."""
     decode_stall_s: float = 60.0
     """A decoder that delivers no frame for this long fails the job."""
     worker_memory_mb: int = 8192
-    """Address space a worker child may use beyond what it had after loading its models; 0: no limit."""
+    """MiB of address space that a worker child may take beyond what it starts with, models included; 0: no limit."""
 
     linger_s: float = 0.5
     """How long a new job waits so that others for the same video share its decode."""
@@ -71,18 +80,22 @@ class Settings(BaseSettings):
     lease_s: float = 60.0
     """A worker renews its lease several times in this period; past it, the chunk is given to another."""
     sweep_s: float = 5.0
+    """How often lost wake-ups, dead leases, late deliveries and expired jobs are looked for."""
     max_attempts: int = 3
     """Tries of a chunk before its jobs fail."""
     retention: timedelta = timedelta(days=7)
+    """How long jobs and results are kept after their end."""
     page_token_ttl: timedelta = timedelta(hours=24)
+    """How long a NextToken may be used."""
 
     concurrency: int | None = None
     """Worker children for video; None: one per two cores, at least one."""
     threads: int | None = None
     """Inference threads per worker child; None: cores the cgroup grants divided by the concurrency."""
     device: Literal["cpu", "cuda", "tensorrt"] = "cpu"
+    """Where inference runs; a device that is not there is an error, never a silent fall-back."""
     models_dir: Path | None = None
-    """None: `models` in the data directory."""
+    """Where pulled models are kept; None: `models` in the data directory."""
     models_file: Path | None = None
     """TOML file that overrides entries of the models manifest, for example with a local ONNX file."""
     accepted_licences: tuple[str, ...] = ()
@@ -91,13 +104,16 @@ class Settings(BaseSettings):
     webhook_networks: tuple[str, ...] = ()
     """Networks beyond the public internet that notifications may be delivered to, for example 10.0.0.0/8."""
     webhook_timeout_s: float = 15.0
+    """How long a receiver may take to answer."""
     webhook_ca_file: Path | None = None
     """Authorities trusted in https receivers beside those of the system, PEM."""
     clock_skew: timedelta = timedelta(minutes=5)
     """How far a signature's date may be from our clock."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least important events that are logged, on standard error."""
     log_format: Literal["json", "console"] = "json"
+    """One JSON object per event, or lines for people."""
 
     @property
     def sqlalchemy_url(self) -> str:
