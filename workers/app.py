@@ -1,10 +1,8 @@
 """The Celery application and what each worker process holds: services and models, made after the fork."""
 
 import contextlib
-import ctypes
 import os
 import resource
-import signal
 import sys
 from functools import cache
 from pathlib import Path
@@ -15,6 +13,7 @@ from celery.signals import setup_logging, worker_process_init
 from pipeline import logs
 from pipeline.models.library import Library
 from pipeline.models.threads import inference_threads
+from pipeline.process import die_with_parent
 from pipeline.queue import CeleryQueue, make_app
 from pipeline.services import Services
 from pipeline.settings import Settings
@@ -22,8 +21,6 @@ from pipeline.settings import Settings
 settings = Settings()
 app = make_app(settings)
 app.conf.imports = ("workers.tasks",)
-
-_PR_SET_PDEATHSIG = 1
 
 
 @cache
@@ -54,10 +51,8 @@ def _log(**_: Any) -> None:
 @worker_process_init.connect
 def _limit_child(**_: Any) -> None:
     """Hostile files are decoded here: the child may not outgrow its memory, nor outlive its parent."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if settings.worker_memory_mb and settings.device == "cpu":
+    die_with_parent()
+    if sys.platform == "linux" and settings.worker_memory_mb and settings.device == "cpu":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit = pages * os.sysconf("SC_PAGE_SIZE") + settings.worker_memory_mb * 1024**2
         with contextlib.suppress(ValueError):  # a lower limit is in force already

@@ -1,6 +1,5 @@
 """The tasks: each wakes a function of the domain and decides nothing."""
 
-import os
 import time
 
 from pipeline import queue
@@ -9,12 +8,8 @@ from pipeline.conduct.finish import finish_pass as finish
 from pipeline.conduct.plan import plan as plan_jobs
 from pipeline.conduct.sweep import sweep as sweep_up
 from pipeline.notify.delivery import deliver_due
+from pipeline.process import process_name
 from workers.app import app, models, services
-
-
-def worker_name() -> str:
-    """Names this process in leases."""
-    return f"{os.uname().nodename}:{os.getpid()}"
 
 
 @app.task(name=queue.PLAN)
@@ -27,13 +22,13 @@ def plan() -> None:
 @app.task(name=queue.ANALYZE_CHUNK)
 def analyze_chunk(chunk_id: str) -> None:
     """Decodes one chunk once and stores what the detectors found."""
-    analyze(services(), models(), chunk_id, worker_name())
+    analyze(services(), models(), chunk_id, process_name())
 
 
 @app.task(name=queue.FINISH_PASS)
 def finish_pass(pass_id: str) -> None:
     """Aggregates a pass and makes its results visible."""
-    finish(services(), pass_id, worker_name())
+    finish(services(), pass_id, process_name())
 
 
 @app.task(name=queue.SWEEP)

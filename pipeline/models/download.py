@@ -1,6 +1,5 @@
 """Bytes from URLs to files, under the certificates, proxies and logins that the user configured."""
 
-import hashlib
 import netrc
 import shutil
 import ssl
@@ -13,6 +12,7 @@ from urllib.request import url2pathname
 import httpx
 
 from pipeline.errors import ModelError
+from pipeline.models.digest import sha256_of
 
 MAX_DOWNLOAD_BYTES = 4 * 2**30
 MAX_PAGE_BYTES = 64 * 2**20
@@ -52,7 +52,7 @@ def download(url: str, into: Path, access: Access, report: Report = silent, sha2
         _copy_local(local_path(url), into)
     else:
         _stream(url, into, access, report)
-    if sha256 is not None and (found := _digest(into)) != sha256.lower():
+    if sha256 is not None and (found := sha256_of(into)) != sha256.lower():
         raise ModelError(f"{redacted(url)} has SHA-256 {found} where its index says {sha256}")
 
 
@@ -148,8 +148,3 @@ def _unreachable(url: str, error: Exception) -> ModelError:
     if isinstance(error, httpx.HTTPStatusError):
         return ModelError(f"{redacted(url)} answered {error.response.status_code}")
     return ModelError(f"cannot reach {redacted(url)}: {str(error) or type(error).__name__}")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,8 @@ import structlog
 
 from pipeline.errors import ModelError
 from pipeline.models import npm, pypi
-from pipeline.models.archive import extract, sha256_of
+from pipeline.models.archive import extract
+from pipeline.models.digest import sha256_of
 from pipeline.models.download import Report, download, silent
 from pipeline.models.manifest import Source, Weights
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.errors import ModelError
-from pipeline.models.archive import extract, sha256_of
+from pipeline.models.archive import extract
+from pipeline.models.digest import sha256_of
 from pipeline.models.sources import Sources
 
 REQUIREMENT = "paddle2onnx==1.2.11"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ModelError
-from pipeline.models.archive import extract, sha256_of
+from pipeline.models.archive import extract
+from pipeline.models.digest import sha256_of
 from tests.support.models import sdist, wheel
 
 LIMIT = 1000
