@@ -51,7 +51,7 @@ def build_app(services: Services) -> Starlette:
             Route("/ready", ready),
             Route("/metrics", numbers),
             Route("/", operation, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
-            *sns_routes(services),  # its links, GET /?Action=…, come by the route above: a query may also be signed
+            *sns_routes(services),
         ]
     )
 

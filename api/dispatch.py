@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,6 +23,7 @@ from api.operations import stored_video
 from api.operations.types import Handler
 from api.protocol import model, validate, wire
 from api.protocol.canonical import SignedRequest
+from api.protocol.query import read_form, status_of
 from api.protocol.sigv4 import verify
 from api.sns import endpoint as sns
 from pipeline.conduct.answer import Answer
@@ -75,7 +77,8 @@ class Dispatcher:
         with structlog.contextvars.bound_contextvars(request_id=request_id, operation=name):
             body, status = self._answer(request, name, request_id)
         self.metrics.count(name, status, time.monotonic() - began)
-        return Response(body, status, {"x-amzn-RequestId": request_id}, JSON)
+        allowed = {"Allow": "POST"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
+        return Response(body, status, {"x-amzn-RequestId": request_id, **allowed}, JSON)
 
     def _answer(self, request: SignedRequest, name: str, request_id: str) -> tuple[bytes, int]:
         """Body and HTTP status. All errors end here."""
@@ -122,19 +125,17 @@ class Dispatcher:
 
     def _serve_sns(self, request: SignedRequest) -> Response:
         """A request of the query protocol: signed, or a link from a message."""
-        form = dict(parse_qsl(request.query, keep_blank_values=True))
-        if request.method == "POST":
-            form |= dict(parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True))
         unsigned = request.method == "GET" and not request.is_presigned and request.header("authorization") is None
         try:
             account = None if unsigned else self._account(request, "sns")
+            form = read_form(request)
         except RequestError as error:
-            code, status = SNS_CODES[error.code]
+            code, status = SNS_CODES.get(error.code) or (error.code, status_of(error.code))
             refused = sns.refusal(code, error.message)
             refused.status_code = status
             return refused
         except Exception:
-            log.exception("request_broke", action=form.get("Action"))
+            log.exception("request_broke", operation="sns")
             return sns.refusal("InternalFailure", "An internal error occurred.")
         return sns.handle(self.services, account, form)
 

@@ -9,11 +9,14 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import parse_qsl
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
+from api.protocol.canonical import BYTES, SignedRequest
+from api.protocol.wire import UNSTORABLE
 from pipeline.errors import RequestError
 
 CONTENT_TYPE = "text/xml"
@@ -23,8 +26,14 @@ COMMON_STATUS = {
     "InternalFailure": 500,
     "InternalError": 500,
     "AuthorizationError": 403,
+    "RequestEntityTooLarge": 413,
 }
 """HTTP status of codes that no shape of the model gives one; others are 400."""
+MAX_FORM_BYTES = 1024**2
+"""A message of 256 KiB with every byte percent-encoded, and room for the rest."""
+MAX_FIELDS = 1000
+MAX_DEPTH = 8
+"""Dots in the name of a field; the model's deepest has four."""
 LEAF = ""
 """Key of a node's own text; no member has an empty name."""
 UNPRINTABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -49,6 +58,25 @@ def _statuses() -> Mapping[str, int]:
 def status_of(code: str) -> int:
     """HTTP status of an AWS error code."""
     return _statuses().get(code, 400)
+
+
+def read_form(request: SignedRequest) -> dict[str, str]:
+    """The fields of the query and of the body; of a repeated name the last.
+
+    Raises:
+        RequestError: they are too many, or not text in UTF-8; the message names the field.
+    """
+    if len(request.body) > MAX_FORM_BYTES:
+        raise RequestError("RequestEntityTooLarge", f"The request is larger than {MAX_FORM_BYTES} bytes.")
+    body = request.body.decode(errors=BYTES) if request.method == "POST" else ""
+    try:
+        pairs = [pair for text in (request.query, body) for pair in _fields(text)]
+    except ValueError:
+        raise RequestError("RequestEntityTooLarge", f"The request has more than {MAX_FIELDS} fields.") from None
+    for name, value in pairs:
+        if UNSTORABLE.search(name + value):
+            raise RequestError("InvalidParameter", f"Invalid parameter: {name} Reason: not UTF-8 text without NUL")
+    return dict(pairs)
 
 
 def parse(shape: StructureShape | None, form: Mapping[str, str]) -> dict[str, Any]:
@@ -81,10 +109,16 @@ def render_error(code: str, message: str, request_id: str) -> bytes:
     return _document(root)
 
 
+def _fields(text: str) -> list[tuple[str, str]]:
+    return parse_qsl(text, keep_blank_values=True, errors=BYTES, max_num_fields=MAX_FIELDS)
+
+
 def _tree(form: Mapping[str, str]) -> Tree:
     """`{"A.entry.1.key": "x"}` as nested nodes; a node's own text is under `LEAF`."""
     root: Tree = {}
     for path, text in form.items():
+        if path.count(".") > MAX_DEPTH:
+            continue
         node = root
         for part in path.split("."):
             node = node.setdefault(part, {})

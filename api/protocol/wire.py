@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from pipeline.errors import RequestError
 
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""What JSON can spell and databases and files cannot hold: NUL, and halves of surrogate pairs."""
 _RANGES = {"integer": 2**31, "long": 2**63}
 _JSON_NAMES = {
     dict: "Start of structure",
@@ -38,7 +41,8 @@ def loads(body: bytes) -> Any:
         RequestError: the body is not JSON, in UTF-8, of sane depth.
     """
     try:
-        return json.loads(body, parse_constant=_refuse_constant) if body.strip() else {}
+        # Python would take UTF-16 and UTF-32 too.
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_refuse_constant) if body.strip() else {}
     except (ValueError, RecursionError):
         raise RequestError("SerializationException", "The request body is not a JSON object in UTF-8.") from None
 
@@ -140,8 +144,9 @@ def _dump_scalar(shape: Shape, value: Any, name: str) -> Any:
 
 def _text(shape: Shape, value: Any, name: str) -> str:
     text = str(_expect(str, shape, value, name))
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise RequestError("SerializationException", f"{name}: the text has half of a surrogate pair.")
+    if UNSTORABLE.search(text):
+        reason = "a NUL character" if "\0" in text else "half of a surrogate pair"
+        raise RequestError("SerializationException", f"{name}: the text has {reason}.")
     return text
 
 

@@ -1,4 +1,4 @@
-"""What receivers of notifications fetch without credentials: the links in messages and the signing certificates."""
+"""What receivers of notifications fetch without credentials: the signing certificates. Links in messages go to `/` like all actions."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.sns.endpoint import handle
 from pipeline.notify.keyring import Keyring
 from pipeline.services import Services
 
@@ -14,11 +13,7 @@ CERTIFICATE_TYPE = "application/x-pem-file"
 
 
 def routes(services: Services) -> Sequence[Route]:
-    """GET / with an Action, and the certificate files."""
-
-    def link(request: Request) -> Response:
-        """Confirms or ends a subscription."""
-        return handle(services, None, dict(request.query_params))
+    """The certificate files."""
 
     def certificate(request: Request) -> Response:
         """PEM of a signing key; it never changes under its name."""
@@ -27,7 +22,4 @@ def routes(services: Services) -> Sequence[Route]:
             return PlainTextResponse("no such certificate\n", 404)
         return Response(pem, 200, {"Cache-Control": "public, max-age=31536000, immutable"}, CERTIFICATE_TYPE)
 
-    return [
-        Route("/", link, methods=["GET"]),
-        Route("/SimpleNotificationService-{key_id}.pem", certificate, methods=["GET"]),
-    ]
+    return [Route("/SimpleNotificationService-{key_id}.pem", certificate, methods=["GET"])]

@@ -58,6 +58,7 @@ def test_every_violation_is_answered_as_aws_does(
         ([], "The request"),
         ({"JobId": 5}, "JobId"),
         ({"JobId": "\ud800"}, "JobId"),
+        ({"JobId": "a\0"}, "JobId"),
         ({"JobId": "a", "MaxResults": "5"}, "MaxResults"),
         ({"JobId": "a", "MaxResults": True}, "MaxResults"),
         ({"JobId": "a", "MaxResults": 2.5}, "MaxResults"),
@@ -95,7 +96,10 @@ def test_transport_errors_are_clear(installation: Installation, client: httpx.Cl
     assert "application/json" in assert_error(
         call(client, key, "ListFaces", {}, "application/json"), 415, "UnsupportedMediaTypeException"
     )
-    assert "PUT" in assert_error(client.put("/"), 405, "MethodNotAllowedException")
+    refused = client.put("/")
+    assert "PUT" in assert_error(refused, 405, "MethodNotAllowedException")
+    assert refused.headers["allow"] == "POST"
+    assert client.head("/").status_code == 405
     assert client.get("/nothing/here").status_code == 404
 
 

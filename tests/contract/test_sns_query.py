@@ -10,7 +10,8 @@ from botocore.serialize import create_serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.protocol.query import parse, render, render_error, sns_model, status_of
+from api.protocol.canonical import SignedRequest
+from api.protocol.query import MAX_FIELDS, MAX_FORM_BYTES, parse, read_form, render, render_error, sns_model, status_of
 from api.sns.endpoint import HANDLERS
 from pipeline.errors import RequestError
 
@@ -89,3 +90,42 @@ def test_every_modelled_code_has_the_status_of_the_model() -> None:
     assert (status_of("NotFound"), status_of("Throttled"), status_of("NotImplementedException")) == (404, 429, 501)
     assert status_of("AuthorizationError") == 403
     assert status_of("InvalidAction") == 400
+
+
+def form_of(body: bytes, query: str = "", method: str = "POST") -> dict[str, str]:
+    return read_form(SignedRequest(method, "/", query, [], body))
+
+
+def test_a_form_is_read_from_query_and_body() -> None:
+    body = b"Action=Publish&Message=%C3%A9+%F0%9F%8E%AC&Subject="
+    assert form_of(body, "Action=x&Version=1") == {
+        "Action": "Publish",
+        "Version": "1",
+        "Message": "é 🎬",
+        "Subject": "",
+    }
+    assert form_of(body, "Action=Unsubscribe", "GET") == {"Action": "Unsubscribe"}
+
+
+@pytest.mark.parametrize("value", [b"%00", b"a%00b", b"%ff", b"\xff", b"\0", b"%ED%A0%80"])
+def test_what_is_not_text_is_refused_by_the_field_s_name(value: bytes) -> None:
+    with pytest.raises(RequestError, match="Message Reason: ") as refused:
+        form_of(b"Action=Publish&Message=" + value)
+    assert refused.value.code == "InvalidParameter"
+
+
+@pytest.mark.parametrize("body", [b"a" * (MAX_FORM_BYTES + 1), b"&".join([b"a=1"] * (MAX_FIELDS + 1))])
+def test_a_form_has_a_bounded_size(body: bytes) -> None:
+    with pytest.raises(RequestError) as refused:
+        form_of(body)
+    assert (refused.value.code, status_of(refused.value.code)) == ("RequestEntityTooLarge", 413)
+
+
+def test_the_longest_message_fits_into_a_form() -> None:
+    body = b"Action=Publish&Message=" + b"%0A" * (256 * 1024)
+    assert len(form_of(body)["Message"]) == 256 * 1024
+
+
+def test_names_deeper_than_the_model_are_ignored() -> None:
+    deep = ".".join(["Name"] * 100_000)
+    assert parse(sns_model().operation_model("CreateTopic").input_shape, {"Name": "t", deep: "x"}) == {"Name": "t"}

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from api.protocol.validate import matches
 
-LETTERS = st.characters(codec="utf-8")
-LATIN = st.characters(codec="latin-1")
+LETTERS = st.characters(codec="utf-8", exclude_characters="\0")
+LATIN = st.characters(codec="latin-1", exclude_characters="\0")
 """What patterns are filled with; more letters make hypothesis slow on them and find nothing else."""
 MORE = 2
 """How many items more than it must a generated list has at most: shapes are deep."""

@@ -87,7 +87,10 @@ def test_whole_numbers_may_be_written_either_way() -> None:
     ("value", "path"),
     [
         ({"Text": 1}, "Text: NUMBER_VALUE can not be converted to string"),
-        ({"Text": "\ud800"}, "Text: "),
+        ({"Text": "\ud800"}, "Text: the text has half of a surrogate pair"),
+        ({"Text": "a\0b"}, "Text: the text has a NUL character"),
+        ({"List": [{}, {"Text": "\0"}]}, "List[1].Text: the text has a NUL character"),
+        ({"Map": {"\0": 1}}, "Map: the text has a NUL character"),
         ({"Flag": "true"}, "Flag: STRING_VALUE"),
         ({"Flag": 1}, "Flag: NUMBER_VALUE"),
         ({"Count": True}, "Count: BOOLEAN_VALUE"),
@@ -115,7 +118,20 @@ def test_a_wrong_type_is_refused_by_the_member_s_name(value: Any, path: str) -> 
     assert refusal(value).startswith(path)
 
 
-@pytest.mark.parametrize("body", [b"{", b"nul", b"\xff", b'{"a":NaN}', b'{"a":Infinity}', b"1" * 5000, b"[" * 200_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"nul",
+        b"\xff",
+        '{"a":1}'.encode("utf-16"),
+        '{"a":1}'.encode("utf-32-le"),
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b"1" * 5000,
+        b"[" * 200_000,
+    ],
+)
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError) as refused:
         wire.loads(body)
@@ -124,6 +140,10 @@ def test_what_is_not_json_is_refused(body: bytes) -> None:
 
 def test_no_body_is_an_empty_request() -> None:
     assert wire.loads(b"") == wire.loads(b" \n") == {}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_request() -> None:
+    assert wire.loads(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
 
 
 @pytest.mark.parametrize(
