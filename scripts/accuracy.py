@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import pulled
 import scoring
 from tqdm import tqdm
 
@@ -28,13 +29,9 @@ from pipeline import logs
 from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS, by_analysis
 from pipeline.errors import ReelsightError
-from pipeline.models.library import Library
-from pipeline.models.threads import cores
-from pipeline.settings import Settings
+from pipeline.models.types import Models
 
-DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "data" / "models"
-PARAMETERS: Mapping[str, Mapping[str, Any]] = {"segments": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]}}
-"""What the requests say where an operation demands something."""
+FIGURES = ("shots", "cues", "faces", "labels")
 
 
 def main() -> None:
@@ -43,17 +40,20 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--json", type=Path, help="where to write all figures")
     parser.add_argument("--predictions", type=Path, help="where to keep the raw answers")
-    parser.add_argument("--only", type=lambda text: set(text.split(",")), help="some of shots,cues,faces,labels")
+    parser.add_argument("--only", default=",".join(FIGURES), help="some of shots,cues,faces,labels")
     arguments = parser.parse_args()
     logs.configure("WARNING", "console")
     if not (arguments.media / "truth").is_dir():
         parser.error(f"{arguments.media} has no folder truth/")
-    settings = Settings()
-    folder = settings.models_path if settings.models_dir or not DEFAULT_MODELS.is_dir() else DEFAULT_MODELS
-    models = Library(folder, settings.accepted_licences, settings.models_file, threads=cores())
+    only = set(arguments.only.split(","))
+    if unknown := only - set(FIGURES):
+        parser.error(f"--only: no figures are called {', '.join(sorted(unknown))}")
+    wanted = dict(needed(arguments.media, only))
+    if not wanted:
+        parser.error(f"{arguments.media} has no media that its truth names")
+    models = pulled.complete({by_analysis(name).name for names in wanted.values() for name in names})
     with tempfile.TemporaryDirectory() as scratch:
         out = arguments.predictions or Path(scratch)
-        wanted = dict(needed(arguments.media, arguments.only))
         predict(arguments.media, wanted, models, out)
         figures = scoring.score(
             arguments.media,
@@ -64,12 +64,12 @@ def main() -> None:
         arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
-def needed(folder: Path, only: set[str] | None) -> Iterable[tuple[str, list[str]]]:
+def needed(folder: Path, only: set[str]) -> Iterable[tuple[str, list[str]]]:
     """(media file, analyses) that the truth asks for and that exist."""
     asked: dict[str, set[str]] = {}
 
     def ask(figure: str, analysis: str, files: Iterable[str]) -> None:
-        if only is None or figure in only:
+        if figure in only:
             for file in files:
                 asked.setdefault(file, set()).add(analysis)
 
@@ -83,16 +83,17 @@ def needed(folder: Path, only: set[str] | None) -> Iterable[tuple[str, list[str]
             yield file, sorted(analyses)
 
 
-def predict(folder: Path, wanted: Mapping[str, list[str]], models: Library, out: Path) -> None:
+def predict(folder: Path, wanted: Mapping[str, list[str]], models: Models, out: Path) -> None:
     """Writes one answer per media file and analysis."""
     began, length = time.monotonic(), 0.0
     for file in (bar := tqdm(list(wanted), unit="file")):
         bar.set_postfix_str(file)
-        requests = {by_analysis(name).name: PARAMETERS.get(name, {}) for name in wanted[file]}
+        operations = [by_analysis(name) for name in wanted[file]]
         photo = file.startswith("images/")
         try:
             with tempfile.TemporaryDirectory() as scratch:
-                report = analyze(filmed(folder / file, Path(scratch)) if photo else folder / file, requests, models)
+                video = filmed(folder / file, Path(scratch)) if photo else folder / file
+                report = analyze(video, {each.name: each.minimal for each in operations}, models)
         except ReelsightError as error:
             raise SystemExit(f"{file}: {error}") from error
         length += 0 if photo else report.media.duration_ms / 1000

@@ -21,29 +21,26 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pulled
 from numpy.typing import NDArray
 
 from pipeline import analyses, logs
 from pipeline.analyses.types import Stage
 from pipeline.analyze import analyze
-from pipeline.catalog import OPERATIONS, by_analysis
+from pipeline.catalog import OPERATIONS
 from pipeline.detect.lanes import Lane
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.probe import probe
 from pipeline.media.reader import read
 from pipeline.media.sampling import sampled
 from pipeline.media.types import Stretch
-from pipeline.models.library import Library
 from pipeline.models.threads import cores
 from pipeline.models.types import Models, Session
-from pipeline.settings import Settings
-
-DEFAULT_MODELS = Path(__file__).resolve().parent.parent / "data" / "models"
-PARAMETERS: Mapping[str, Mapping[str, Any]] = {"SegmentDetection": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]}}
 
 
 class TimedModels:
@@ -89,7 +86,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     logs.configure("WARNING", "console")
-    names = [by_analysis(name).name for name in arguments.analyses.split(",")]
+    if not arguments.video.is_file():
+        parser.error(f"{arguments.video} is not a file")
+    known = {operation.analysis: operation.name for operation in OPERATIONS.values()}
+    if unknown := set(arguments.analyses.split(",")) - set(known):
+        parser.error(f"no analyses are called {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
+    names = [known[name] for name in arguments.analyses.split(",")]
+    pulled.complete(names)
     phases = {"decode": decode, "inference": inference, "actual": actual}
     measured: dict[str, list[dict[str, Any]]] = {phase: [] for phase in phases}
     for _ in range(arguments.repeat):
@@ -103,35 +106,22 @@ def main() -> None:
 
 def alone(function: Any, video: Path, names: list[str]) -> dict[str, Any]:
     """What a phase measured in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    quiet = partial(logs.configure, "WARNING", "console")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), quiet) as pool:
         result: dict[str, Any] = pool.submit(function, video, names).result()
         return result
 
 
-def library() -> Library:
-    """The models with all granted cores."""
-    logs.configure("WARNING", "console")
-    settings = Settings()
-    folder = settings.models_path if settings.models_dir or not DEFAULT_MODELS.is_dir() else DEFAULT_MODELS
-    return Library(
-        folder,
-        settings.accepted_licences,
-        settings.models_file,
-        threads=settings.threads or cores(),
-        device=settings.device,
-    )
-
-
 def stages_of(names: list[str], models: Models) -> dict[str, Stage]:
     """The stages of all analyses, once each."""
-    return {s.key: s for name in names for s in analyses.load(name).stages([PARAMETERS.get(name, {})], models)}
+    return {s.key: s for name in names for s in analyses.load(name).stages([OPERATIONS[name].minimal], models)}
 
 
 def decode(video: Path, names: list[str]) -> dict[str, Any]:
     """Seconds to decode just the frames somebody looks at, with one thread and with all."""
     media, index = probe(video)
     stretch = Stretch(0, media.frame_count)
-    stages = stages_of(names, library())
+    stages = stages_of(names, pulled.library())
     wanted = np.unique(np.concatenate([sampled(stage.sampling, index, stretch) for stage in stages.values()]))
     took = {}
     for threads in sorted({1, cores()}):
@@ -145,7 +135,7 @@ def inference(video: Path, names: list[str]) -> dict[str, Any]:
     """Seconds inside the models when nothing else runs beside them."""
     media, index = probe(video)
     stretch = Stretch(0, media.frame_count)
-    models = TimedModels(library())
+    models = TimedModels(pulled.library())
     stages = stages_of(names, models)
     lanes = {key: Lane(stage.detector, stretch, media.frame_count) for key, stage in stages.items()}
     takers = {key: set(sampled(stage.sampling, index, stretch).tolist()) for key, stage in stages.items()}
@@ -165,11 +155,11 @@ def inference(video: Path, names: list[str]) -> dict[str, Any]:
 
 def actual(video: Path, names: list[str]) -> dict[str, Any]:
     """The run as a worker does it; models are loaded before, as they are in a worker that has worked before."""
-    models = library()
+    models = pulled.library()
     for name in {model for operation in names for model in analyses.load(operation).models()}:
         models.load(name)
     begun, cpu = time.perf_counter(), time.process_time()
-    report = analyze(video, {name: PARAMETERS.get(name, {}) for name in names}, models)
+    report = analyze(video, {name: OPERATIONS[name].minimal for name in names}, models)
     wall = time.perf_counter() - begun
     stages: dict[str, float] = {}
     for chunk in report.timings:

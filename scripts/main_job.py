@@ -12,6 +12,7 @@ import http.server
 import json
 import os
 import queue
+import shlex
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,12 @@ JOBS: dict[str, dict[str, Any]] = {
     "FaceDetection": {},
     "LabelDetection": {"MinConfidence": 50},
 }
+PAUSE_S = 2.0
+"""Between looks at the progress; each starts a process that takes time from the analysis."""
+PATIENCE_S = 60.0
+"""For what takes no work."""
+STUCK_S = 600.0
+"""An analysis of which nothing is heard for this long is given up."""
 ITEMS = {"SegmentDetection": "Segments", "FaceDetection": "Faces", "LabelDetection": "Labels"}
 
 
@@ -46,32 +53,27 @@ def main() -> None:
     parser.add_argument("video", nargs="?", type=Path, help="any video file; without it a sample is rendered")
     parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("REELSIGHT_DATA_DIR", ROOT / "data")))
     arguments = parser.parse_args()
-    folder = arguments.data_dir.resolve()
+    if arguments.video and not arguments.video.is_file():
+        parser.error(f"{arguments.video} is not a file")
+    folder = arguments.data_dir.expanduser().resolve()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the service is stopped then too
     step("Pulling the models (once)")
     subprocess.run([*REELSIGHT, "models", "pull", "--data-dir", str(folder)], check=True)
     video = arguments.video.resolve() if arguments.video else sample(folder)
-    if not video.is_file():
-        parser.error(f"{video} is not a file")
     step("Starting the service")
     with service(folder) as endpoint, receiver() as (webhook, inbox):
-        run(endpoint, webhook, inbox, folder, video)
+        session = boto3.Session(profile_name="reelsight")
+        with subscription(session.client("sns", endpoint_url=endpoint), webhook, inbox) as topic:
+            run(session.client("rekognition", endpoint_url=endpoint), topic, inbox, folder, video)
 
 
-def run(endpoint: str, webhook: str, inbox: "queue.Queue[dict[str, Any]]", folder: Path, video: Path) -> None:
+def run(rekognition: Any, topic: str, inbox: "queue.Queue[dict[str, Any]]", folder: Path, video: Path) -> None:
     """Submits, waits for the webhooks, prints."""
-    session = boto3.Session(profile_name="reelsight")
-    sns = session.client("sns", endpoint_url=endpoint)
-    rekognition = session.client("rekognition", endpoint_url=endpoint)
-
-    step(f"Subscribing {webhook} to a topic")
-    topic = sns.create_topic(Name="AmazonRekognitionQuickstart")["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=webhook)
-    confirm(inbox)
-
     step(f"Submitting {video.name}")
     place = folder / "buckets" / BUCKET / video.name
     place.parent.mkdir(parents=True, exist_ok=True)
-    if place != video:
+    if not (place.exists() and place.samefile(video)):
         shutil.copyfile(video, place)
     began = time.monotonic()
     jobs = {}
@@ -100,19 +102,25 @@ def run(endpoint: str, webhook: str, inbox: "queue.Queue[dict[str, Any]]", folde
     if any(pages[0]["JobStatus"] != "SUCCEEDED" for pages in results.values()):
         sys.exit(1)
     summarize(results, took)
-    print(f"\nTo go on:  .venv/bin/reelsight serve --data-dir {folder}")
+    print(f"\nTo go on:  .venv/bin/reelsight serve --data-dir {shlex.quote(str(folder))}")
 
 
 def wait(inbox: "queue.Queue[dict[str, Any]]", awaited: set[str], folder: Path) -> dict[str, str]:
     """JobId -> status, from the notifications; shows progress meanwhile."""
     states: dict[str, str] = {}
+    heard = time.monotonic()
     with tqdm(total=100, unit="%", bar_format="  {l_bar}{bar}| {elapsed}") as bar:
         while awaited - set(states):
-            with contextlib.suppress(queue.Empty):
-                envelope = inbox.get(timeout=1)
-                message = json.loads(envelope["Message"])
-                states[message["JobId"]] = message["Status"]
-            bar.update(progress(folder, awaited) - bar.n)
+            try:
+                message = json.loads(inbox.get(timeout=PAUSE_S)["Message"])
+            except queue.Empty:
+                done = progress(folder, awaited)
+                heard = time.monotonic() if done > bar.n else heard
+                bar.update(done - bar.n)
+            else:
+                states[message["JobId"]], heard = message["Status"], time.monotonic()
+            if time.monotonic() - heard > STUCK_S:
+                sys.exit(f"Nothing has moved for {STUCK_S:.0f} s; {folder / 'serve.log'} may say why.")
         bar.update(100 - bar.n)
     return states
 
@@ -183,10 +191,26 @@ def all_pages(get: Any, job: str) -> Iterator[dict[str, Any]]:
         token = {"NextToken": page["NextToken"]}
 
 
+@contextlib.contextmanager
+def subscription(sns: Any, webhook: str, inbox: "queue.Queue[dict[str, Any]]") -> Iterator[str]:
+    """A topic that the webhook is subscribed to, for as long as it listens."""
+    step(f"Subscribing {webhook} to a topic")
+    topic = sns.create_topic(Name="AmazonRekognitionQuickstart")["TopicArn"]
+    subscribed = sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=webhook, ReturnSubscriptionArn=True)
+    confirm(inbox)
+    try:
+        yield topic
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscribed["SubscriptionArn"])
+
+
 def confirm(inbox: "queue.Queue[dict[str, Any]]") -> None:
     """Visits the SubscribeURL of the confirmation, as a subscriber must."""
-    while (envelope := inbox.get(timeout=60))["Type"] != "SubscriptionConfirmation":
-        continue
+    try:
+        while (envelope := inbox.get(timeout=PATIENCE_S))["Type"] != "SubscriptionConfirmation":
+            continue
+    except queue.Empty:
+        sys.exit("No confirmation of the subscription arrived.")
     with urllib.request.urlopen(envelope["SubscribeURL"], timeout=30) as response:  # noqa: S310 - from our own service
         response.read()
 
@@ -194,15 +218,18 @@ def confirm(inbox: "queue.Queue[dict[str, Any]]") -> None:
 @contextlib.contextmanager
 def service(folder: Path) -> Iterator[str]:
     """A running service on free ports; its endpoint."""
-    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "serve.log").open("wb") as log:
         command = [*REELSIGHT, "serve", "--data-dir", str(folder), "--port", "0", "--tls-port", "0"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             yield ready(process, folder / "serve.log")
         finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(120)
+            process.terminate()
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()  # its own processes follow it
+                process.wait()
 
 
 def ready(process: "subprocess.Popen[str]", log: Path) -> str:
@@ -249,7 +276,9 @@ def sample(folder: Path) -> Path:
         from make_sample import render
 
         step("Rendering a sample video")
-        render(path)
+        part = path.with_name("sample.part.mp4")
+        render(part)
+        part.replace(path)
     return path
 
 
@@ -264,4 +293,7 @@ def step(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -34,13 +34,7 @@ def services() -> Services:
 @cache
 def models() -> Library:
     """This process's models; each is loaded on first use and kept."""
-    return Library(
-        settings.models_path,
-        settings.accepted_licences,
-        settings.models_file,
-        threads=inference_threads(settings.threads, settings.concurrency),
-        device=settings.device,
-    )
+    return Library.from_settings(settings, inference_threads(settings.threads, settings.concurrency))
 
 
 @setup_logging.connect

@@ -16,6 +16,7 @@ from pipeline.models.cache import Cache, Condition
 from pipeline.models.manifest import Entry, Override, find, overridden, read_manifest
 from pipeline.models.pypi import Indexes
 from pipeline.models.sources import Sources
+from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     # Listing models must not load ONNX Runtime.
@@ -81,6 +82,12 @@ class Library:
         self._device = device
         self._indexes = indexes
         self._forget()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, threads: int = 1, licences: Iterable[str] = ()) -> "Library":
+        """The models of the installation that the settings describe; `licences` are accepted beyond theirs."""
+        accepted = (*settings.accepted_licences, *licences)
+        return cls(settings.models_path, accepted, settings.models_file, threads, settings.device)
 
     def load(self, name: str) -> "OnnxSession":
         """The verified, loaded model that the manifest calls `name`.

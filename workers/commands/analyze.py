@@ -49,13 +49,7 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path) ->
     """Analyses VIDEO and writes one <analysis>.json per analysis, shaped as the Get* answer with all items."""
     settings = settings_of(data_dir)
     logs.configure("WARNING", "console")
-    models = Library(
-        settings.models_path,
-        settings.accepted_licences,
-        settings.models_file,
-        settings.threads or cores(),
-        settings.device,
-    )
+    models = Library.from_settings(settings, settings.threads or cores())
     requests = {NAMES[name]: OPERATIONS[NAMES[name]].minimal for name in wanted}
     missing = {row.name for row in models.status() if row.condition == "missing"}
     if needed := missing & {name for operation in requests for name in analyses.load(operation).models()}:

@@ -1,0 +1,26 @@
+"""The models that scripts work with: those of this checkout, pulled where they are missing."""
+
+from collections.abc import Iterable
+
+import in_venv
+
+from pipeline import analyses
+from pipeline.models.library import Library
+from pipeline.models.threads import cores
+from pipeline.settings import Settings
+
+
+def library() -> Library:
+    """What REELSIGHT_MODELS_DIR names, else what `scripts/quickstart` pulled, else the user's; inference on all granted cores."""
+    settings = Settings()
+    here = in_venv.ROOT / "data" / "models"
+    if settings.models_dir is None and here.is_dir():
+        settings = settings.model_copy(update={"models_dir": here})
+    return Library.from_settings(settings, settings.threads or cores())
+
+
+def complete(operations: Iterable[str]) -> Library:
+    """The library, with the models of these operations in it."""
+    models = library()
+    models.pull(sorted({name for operation in operations for name in analyses.load(operation).models()}))
+    return models
