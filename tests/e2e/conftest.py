@@ -30,8 +30,9 @@ def fresh(tmp_path: Path, models_dir: Path) -> Iterator[Callable[..., Service]]:
     """Starts services of one's own."""
     started: list[Service] = []
 
-    def start(**settings: str) -> Service:
-        service = Service(tmp_path / f"reelsight{len(started)}", {**FAST, "models_dir": str(models_dir), **settings})
+    def start(*options: str, **settings: str) -> Service:
+        folder = tmp_path / f"reelsight{len(started)}"
+        service = Service(folder, {**FAST, "models_dir": str(models_dir), **settings}, options)
         started.append(service)
         service.start()
         return service

@@ -1,6 +1,9 @@
 """`reelsight serve` as a program: it starts, refuses a twin, and leaves nothing behind."""
 
+import contextlib
+import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -46,7 +49,20 @@ def test_a_twin_is_refused(fresh: Callable[..., Service]) -> None:
 
 
 def test_health_and_flower(fresh: Callable[..., Service]) -> None:
-    service = fresh()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    service = fresh("--flower", str(port))
     for path in ("/health", "/ready"):
         with urllib.request.urlopen(service.endpoint + path, timeout=5) as answer:
             assert answer.status == 200
+
+    def workers() -> set[str]:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/workers", timeout=5) as answer,
+        ):
+            return set(re.findall(r"(video|control|notify)@", answer.read().decode()))
+        return set()
+
+    wait_until(lambda: workers() == {"video", "control", "notify"})

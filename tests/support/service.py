@@ -27,10 +27,12 @@ class Service:
     Attributes:
         folder: Its data directory.
         settings: REELSIGHT_ variables it is started with.
+        options: Further options of `serve`.
     """
 
     folder: Path
     settings: Mapping[str, str]
+    options: tuple[str, ...] = ()
     process: "subprocess.Popen[str] | None" = None
     endpoint: str = ""
     lines: list[str] = field(default_factory=list)
@@ -42,18 +44,8 @@ class Service:
             **{f"REELSIGHT_{k.upper()}": v for k, v in self.settings.items()},
             "PYTHONWARNINGS": "",
         }
-        command = [
-            sys.executable,
-            "-m",
-            "api.cli",
-            "serve",
-            "--data-dir",
-            str(self.folder),
-            "--port",
-            "0",
-            "--tls-port",
-            "0",
-        ]
+        free_ports = ("--port", "0", "--tls-port", "0")
+        command = [sys.executable, "-m", "api.cli", "serve", "--data-dir", str(self.folder), *free_ports, *self.options]
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "serve.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
