@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import pulled
-import scoring
 from tqdm import tqdm
 
 from pipeline import logs
@@ -30,6 +28,9 @@ from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS, by_analysis
 from pipeline.errors import ReelsightError
 from pipeline.models.types import Models
+from scripts import pulled, scoring
+from scripts.metrics import Pages, truth
+from scripts.score_segments import black_truth, shot_truth
 
 FIGURES = ("shots", "cues", "faces", "labels")
 
@@ -73,9 +74,9 @@ def needed(folder: Path, only: set[str]) -> Iterable[tuple[str, list[str]]]:
             for file in files:
                 asked.setdefault(file, set()).add(analysis)
 
-    ask("shots", "segments", (video["file"] for video in scoring.shot_truth(folder)))
-    ask("cues", "segments", (file for file, _, _ in scoring.black_truth(folder)))
-    faces, labels = scoring.truth(folder, "faces") or {}, scoring.truth(folder, "labels") or {}
+    ask("shots", "segments", (video["file"] for video in shot_truth(folder)))
+    ask("cues", "segments", (file for file, _, _ in black_truth(folder)))
+    faces, labels = truth(folder, "faces") or {}, truth(folder, "labels") or {}
     ask("faces", "faces", [*faces.get("boxes", {}), *faces.get("counts", {})])
     ask("labels", "labels", [*labels.get("labels", {}), *labels.get("coco_boxes", {})])
     for file, analyses in sorted(asked.items()):
@@ -124,7 +125,7 @@ def detected(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"Labels": [item["Label"] for item in answer["Labels"]]}
 
 
-def load(out: Path, analysis: str, file: str) -> scoring.Pages | None:
+def load(out: Path, analysis: str, file: str) -> Pages | None:
     """The pages of an answer that `predict` wrote."""
     path = out / analysis / f"{file}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

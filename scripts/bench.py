@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pulled
 from numpy.typing import NDArray
 
 from pipeline import analyses, logs
@@ -41,6 +40,7 @@ from pipeline.media.sampling import sampled
 from pipeline.media.types import Stretch
 from pipeline.models.threads import cores
 from pipeline.models.types import Models, Session
+from scripts import pulled
 
 
 class TimedModels:

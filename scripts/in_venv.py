@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # scripts import one another as `scripts.x`, as the tests import them
 
 
 def enter(extras: str = "") -> None:

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable
 
-import in_venv
-
 from pipeline import analyses
 from pipeline.models.library import Library
 from pipeline.models.threads import cores
 from pipeline.settings import Settings
+from scripts.in_venv import ROOT
 
 
 def library() -> Library:
     """What REELSIGHT_MODELS_DIR names, else what `scripts/quickstart` pulled, else the user's; inference on all granted cores."""
     settings = Settings()
-    here = in_venv.ROOT / "data" / "models"
+    here = ROOT / "data" / "models"
     if settings.models_dir is None and here.is_dir():
         settings = settings.model_copy(update={"models_dir": here})
     return Library.from_settings(settings, settings.threads or cores())

@@ -18,7 +18,7 @@ from pipeline.media.types import Stretch
 from pipeline.models.library import Library
 from pipeline.models.types import Session
 from pipeline.run import run
-from scripts import scoring
+from scripts.score_segments import score_shots, shot_truth
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 REQUEST: Mapping[str, Any] = {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]}
@@ -74,7 +74,7 @@ def session(models_dir: Path) -> Session:
 @pytest.fixture(scope="module")
 def clips(media: Path, session: Session) -> dict[str, Clip]:
     """Every clip with shot truth, analysed."""
-    return {each["file"]: analysed(media / each["file"], session) for each in scoring.shot_truth(media)}
+    return {each["file"]: analysed(media / each["file"], session) for each in shot_truth(media)}
 
 
 def _loader(clips: Mapping[str, Clip]) -> Any:
@@ -86,7 +86,7 @@ def _loader(clips: Mapping[str, Clip]) -> Any:
 
 
 def test_cuts_are_found_and_none_is_invented(media: Path, clips: dict[str, Clip]) -> None:
-    result = scoring.score_shots(scoring.shot_truth(media), _loader(clips))
+    result = score_shots(shot_truth(media), _loader(clips))
     assert result["±1"]["f1"] >= 0.988
     assert result["false_cuts_on_controls"] == 0
     assert int(result["gradual_touched"].split("/")[0]) >= 15
