@@ -6,16 +6,27 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from botocore.model import OperationModel
+
 from api.dispatch import built
 from api.protocol import model
 
 PAGE = ROOT / "docs" / "coverage.md"
+DIFFERENCES = (
+    "`StartFaceDetection`: `FaceAttributes` `ALL` is accepted and answered with the default attributes: box, confidence, five landmarks,\n"
+    "  pose, quality.",
+    "`StartSegmentDetection`: of the technical cues only `BlackFrames` are detected; `ColorBars`, `EndCredits`, `OpeningCredits`, `Slate`,\n"
+    "  `StudioLogo` and `Content` are not yet.",
+    "`BlackFrames` are judged by their pictures alone; Amazon's must also be silent. `AudioMetadata` describes the streams all the same.",
+    "`StartLabelDetection`: inclusion and exclusion filters compare names and categories letter by letter, upper and lower case included.",
+)
+"""What a caller of a served operation would otherwise find out by surprise."""
 
 
 def page() -> str:
@@ -39,6 +50,12 @@ def _lines() -> Iterator[str]:
         errors = sorted(model.declared_errors(operation) - common)
         yield f"| `{name}` | {'yes' if name in served else '–'} | {', '.join(required) or '–'} | {', '.join(errors) or '–'} |"
     yield ""
+    yield "## Where answers differ from Amazon's"
+    yield ""
+    yield f"Of the analyses of stored videos {', '.join(_of_videos(operations, served))} are not built yet. Those that are:"
+    yield ""
+    yield from (f"- {difference}" for difference in DIFFERENCES)
+    yield ""
     yield "## How requests are checked"
     yield ""
     yield "Constraints of the model (required, type, length, range, pattern, enum) are checked for every served operation. A wrong JSON"
@@ -48,6 +65,13 @@ def _lines() -> Iterator[str]:
     yield "Signatures: Signature Version 4 in the Authorization header or in the query (up to 7 days), for any region, with a clock that"
     yield "differs by no more than `REELSIGHT_CLOCK_SKEW`. Session tokens and unsigned payloads are refused. A reverse proxy must pass the"
     yield "client's Host header on, or `REELSIGHT_PUBLIC_URL` and `REELSIGHT_PUBLIC_HTTPS_URL` must name what clients call."
+
+
+def _of_videos(operations: Mapping[str, OperationModel], served: Collection[str]) -> Iterator[str]:
+    """Operations that would start an analysis of a stored video, and are not served."""
+    for name, operation in sorted(operations.items()):
+        if name not in served and "Video" in (operation.input_shape.required_members if operation.input_shape else []):
+            yield f"`{name}`"
 
 
 def main() -> int:
