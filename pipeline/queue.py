@@ -33,7 +33,6 @@ ROUTES: Mapping[str, str] = {PLAN: CONTROL, ANALYZE_CHUNK: VIDEO, FINISH_PASS: C
 VISIBILITY_TIMEOUT_S = 1800
 """Past this an unacknowledged message is delivered again; longer than any task may run (TASK_LIMIT_S)."""
 TASK_LIMIT_S = 1500
-SOFT_SHUTDOWN_S = 20.0
 
 
 def make_app(settings: Settings) -> Celery:
@@ -60,7 +59,7 @@ def make_app(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_cancel_long_running_tasks_on_connection_loss=True,
-        worker_soft_shutdown_timeout=SOFT_SHUTDOWN_S,
+        worker_soft_shutdown_timeout=settings.stop_s,
         worker_enable_soft_shutdown_on_idle=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
@@ -72,8 +71,11 @@ def make_app(settings: Settings) -> Celery:
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "socket_keepalive": True,
             "socket_connect_timeout": 2,
+            # A broker that accepts but does not answer must not hold up a request.
+            "socket_timeout": 4,
             "health_check_interval": 10,
-            "retry_on_timeout": True,
+            # A caller waits for no broker: what it wanted to wake, the sweeper wakes later.
+            "max_retries": 0,
         },
         beat_schedule={
             "sweep": {"task": SWEEP, "schedule": settings.sweep_s, "options": {"expires": settings.sweep_s * 2}}

@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """How often lost wake-ups, dead leases, late deliveries and expired jobs are looked for."""
     max_attempts: int = 3
     """Tries of a chunk before its jobs fail."""
+    stop_s: float = Field(default=20.0, gt=0)
+    """How long a worker that is stopped lets its tasks go on; what is not done by then is given back."""
     retention: timedelta = timedelta(days=7)
     """How long jobs and results are kept after their end."""
     page_token_ttl: timedelta = timedelta(hours=24)

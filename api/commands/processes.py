@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -24,18 +25,31 @@ def api_command(sockets: tuple[int, int] | None = None) -> list[str]:
 
 def worker_command(queues: str, settings: Settings, concurrency: int | None = None) -> list[str]:
     """Starts a Celery worker for the queues: deliveries wait on others' servers and so run in threads; a GPU is used by one process."""
-    if queues == queue.NOTIFY:
-        pool, number = "threads", concurrency or NOTIFY_THREADS
-    elif queue.VIDEO not in queues.split(","):
-        pool, number = "prefork", concurrency or CONTROL_CHILDREN
-    elif settings.device == "cpu":
-        pool, number = "prefork", video_children(concurrency or settings.concurrency)
-    else:
-        pool, number = "solo", 1  # CUDA contexts do not survive a fork
+    pool, number = _pool(queues, settings, concurrency)
     return [
         *CELERY, "--skip-checks", "worker", "-Q", queues, "--pool", pool, "--concurrency", str(number), "-E",
         "--hostname", f"{queues.replace(',', '-')}@%h", "--without-mingle", "--without-gossip", "--loglevel", "WARNING",
     ]  # fmt: skip
+
+
+def worker_environment(queues: str, settings: Settings) -> dict[str, str]:
+    """What a worker's environment needs beyond the settings: SIGTERM is to mean Celery's soft shutdown.
+
+    Tasks get `stop_s` to end; then they are interrupted and give back what they hold. Pools without processes
+    cannot interrupt a task: they end the one they have begun.
+    """
+    return {"REMAP_SIGTERM": "SIGQUIT"} if _pool(queues, settings, None)[0] == "prefork" else {}
+
+
+def _pool(queues: str, settings: Settings, concurrency: int | None) -> tuple[str, int]:
+    """Kind and size of the pool."""
+    if queues == queue.NOTIFY:
+        return "threads", concurrency or NOTIFY_THREADS
+    if queue.VIDEO not in queues.split(","):
+        return "prefork", concurrency or CONTROL_CHILDREN
+    if settings.device == "cpu":
+        return "prefork", video_children(concurrency or settings.concurrency)
+    return "solo", 1  # CUDA contexts do not survive a fork
 
 
 def beat_command() -> list[str]:
@@ -55,8 +69,8 @@ def flower_command(settings: Settings, port: int, address: str = "127.0.0.1") ->
     ]  # fmt: skip
 
 
-def _become(command: list[str], settings: Settings) -> None:
-    os.execve(command[0], command, environment(settings))  # noqa: S606 - the commands are ours
+def _become(command: list[str], settings: Settings, more: Mapping[str, str] = {}) -> None:
+    os.execve(command[0], command, {**environment(settings), **more})  # noqa: S606 - the commands are ours
 
 
 @click.command()
@@ -82,7 +96,7 @@ def worker(data_dir: Path | None, queues: str, concurrency: int | None) -> None:
     if unknown := set(queues.split(",")) - set(queue.QUEUES):
         raise click.BadParameter(f"unknown queue {', '.join(sorted(unknown))}; choose from {', '.join(queue.QUEUES)}")
     settings = settings_of(data_dir)
-    _become(worker_command(queues, settings, concurrency), settings)
+    _become(worker_command(queues, settings, concurrency), settings, worker_environment(queues, settings))
 
 
 @click.command()

@@ -13,7 +13,13 @@ from pathlib import Path
 import click
 
 from api.commands.options import data_dir_option
-from api.commands.processes import api_command, beat_command, flower_command, worker_command
+from api.commands.processes import (
+    api_command,
+    beat_command,
+    flower_command,
+    worker_command,
+    worker_environment,
+)
 from api.serve import broker
 from api.serve.first_start import prepare
 from api.serve.listen import listen
@@ -22,7 +28,8 @@ from pipeline import logs, queue
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, environment, settings_of
 
-WORKER_STOP_S = queue.SOFT_SHUTDOWN_S + 15
+KILL_AFTER_S = 15.0
+"""Seconds after `stop_s` that an interrupted worker gets to give back what it holds."""
 
 
 @click.command()
@@ -65,9 +72,9 @@ def programs(settings: Settings, fds: tuple[int, int], flower_port: int | None) 
     if settings.broker_url is None:
         yield Program("redis", broker.command(settings, broker.find_server(settings)), last=True)
     yield Program("api", api_command(fds), fds=fds)
-    yield Program("worker-video", worker_command(queue.VIDEO, settings), stop_s=WORKER_STOP_S)
-    yield Program("worker-control", worker_command(queue.CONTROL, settings), stop_s=WORKER_STOP_S)
-    yield Program("worker-notify", worker_command(queue.NOTIFY, settings), stop_s=WORKER_STOP_S)
+    for name in queue.QUEUES:
+        command, more = worker_command(name, settings), worker_environment(name, settings)
+        yield Program(f"worker-{name}", command, more, stop_s=settings.stop_s + KILL_AFTER_S)
     yield Program("beat", beat_command())
     if flower_port is not None:
         yield Program("flower", flower_command(settings, flower_port))

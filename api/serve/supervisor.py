@@ -1,7 +1,6 @@
 """Starts, watches and stops the processes of one machine."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,13 +11,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from pipeline.process import die_with_parent
+
 log = structlog.get_logger()
 
 RESTART_AFTER_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses before a process that keeps dying is started again; the last one repeats."""
 STEADY_S = 60.0
 """A process that lived this long has its pauses forgotten."""
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Program:
     Attributes:
         name: Name in logs.
         command: Argument vector.
+        environment: Variables of this program alone.
         stop_s: Seconds it gets between SIGTERM and SIGKILL.
         fds: Descriptors it inherits.
         last: Others need it until they have ended: it is stopped after them.
@@ -35,6 +36,7 @@ class Program:
 
     name: str
     command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
     stop_s: float = 10.0
     fds: tuple[int, ...] = ()
     last: bool = False
@@ -49,12 +51,6 @@ class Child:
     started: float
     failures: int = 0
     restart_at: float | None = None
-
-
-def _die_with_parent() -> None:
-    """In the child, before exec: a supervisor that is killed takes its children with it, so that none works on unseen."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass(slots=True)
@@ -99,12 +95,12 @@ class Supervisor:
     def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - the commands are ours
             program.command,
-            env=dict(self.environment),
+            env={**self.environment, **program.environment},
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr.fileno(),  # standard output is for the few lines that programs read
             pass_fds=program.fds,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has no threads
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has no threads
         )
 
     def _revive(self, child: Child) -> None:

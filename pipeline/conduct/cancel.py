@@ -50,7 +50,9 @@ def retry(services: Services, job_id: str, now: datetime | None = None) -> Job |
         job = _locked(connection, job_id)
         moved = job is not None and job.state is JobState.FAILED
         if job is not None and moved:
-            jobs.move(connection, job, JobState.QUEUED, created_at=now or utcnow(), **fresh)
+            # A new attempt even if the last one never reached a pass: the end of each is announced.
+            values = {**fresh, "created_at": now or utcnow(), "attempt": job.attempt + 1}
+            jobs.move(connection, job, JobState.QUEUED, **values)
         after = jobs.find(connection, job_id)
     if moved:
         log.info("job_retried", job_id=job_id)

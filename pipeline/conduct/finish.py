@@ -24,6 +24,8 @@ from pipeline.store import jobs, passes
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 
+VANISHED = "The results could not be put together: the process that did died every time."
+
 log = structlog.get_logger()
 
 
@@ -35,7 +37,7 @@ def finish_pass(services: Services, pass_id: str, worker: str) -> bool:
     if pass_ is None:
         return False
     if pass_.attempt > 2 * services.settings.max_attempts:
-        return _give_up(services, pass_)
+        return _give_up(services, pass_, VANISHED)
 
     def renew() -> bool:
         with writing(services.engine) as connection:
@@ -47,6 +49,16 @@ def finish_pass(services: Services, pass_id: str, worker: str) -> bool:
     except LeaseLost:
         log.info("finish_dropped", pass_id=pass_id)
         return False
+    except Exception as error:
+        # What all jobs need cannot be read; the sweeper wakes the pass again.
+        log.exception("finish_failed", pass_id=pass_id, attempt=pass_.attempt)
+        if pass_.attempt > services.settings.max_attempts:
+            return _give_up(services, pass_, f"The results could not be put together: {type(error).__name__}: {error}")
+    except BaseException:  # the worker is being stopped
+        with writing(services.engine) as connection:
+            passes.release(connection, pass_, counts=False)
+        services.queue.wake_finish(pass_id)
+        raise
     return _close(services, pass_)
 
 
@@ -131,12 +143,12 @@ def _fail(services: Services, pass_: Pass, job: Job, reason: str) -> None:
     services.queue.wake_delivery()
 
 
-def _give_up(services: Services, pass_: Pass) -> bool:
-    """Fails what is left of a pass whose every finisher vanished."""
+def _give_up(services: Services, pass_: Pass, reason: str) -> bool:
+    """Fails what is left of a pass that cannot be finished."""
     with reading(services.engine) as connection:
         open_jobs = jobs.of_pass(connection, pass_.id)
     for job in open_jobs:
-        _fail(services, pass_, job, "The results could not be put together: the process that did died every time.")
+        _fail(services, pass_, job, reason)
     return _close(services, pass_)
 
 

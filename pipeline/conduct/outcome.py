@@ -138,7 +138,7 @@ def put_off(services: Services, chunk: Chunk, error: str) -> bool:
 
 
 def give_back(services: Services, chunk: Chunk) -> None:
-    """Lets another worker take the chunk at once."""
+    """Lets another worker take the chunk at once; an attempt that was interrupted is not counted."""
     with writing(services.engine) as connection:
-        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, attempt=chunk.attempt)
+        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, attempt=chunk.attempt - 1, woken_at=None)
     services.queue.wake_chunk(chunk.id)

@@ -86,11 +86,24 @@ def _take(services: Services, pass_id: str) -> None:
         _fail(services, pass_, "The video was removed or replaced while the job waited; start the job again.")
     except LeaseLost:
         log.info("planning_dropped", pass_id=pass_.id)
-    except Exception:
-        # The sweeper wakes planning again; the attempt counter ends it. Other passes must not suffer.
+    except Exception as error:
         log.exception("planning_failed", pass_id=pass_.id, attempt=pass_.attempt)
+        _put_off(services, pass_, error)
+    except BaseException:  # the worker is being stopped
         with writing(services.engine) as connection:
-            passes.release(connection, pass_)
+            passes.release(connection, pass_, counts=False)
+        services.queue.wake_plan()
+        raise
+
+
+def _put_off(services: Services, pass_: Pass, error: Exception) -> None:
+    """The sweeper wakes planning again, until the pass has failed as often as it may; other passes must not suffer."""
+    if pass_.attempt >= services.settings.max_attempts:
+        last = f"{type(error).__name__}: {error}"
+        _fail(services, pass_, f"The video could not be opened in {pass_.attempt} tries. Last error: {last}")
+        return
+    with writing(services.engine) as connection:
+        passes.release(connection, pass_)
 
 
 def _plan_pass(services: Services, pass_: Pass) -> None:

@@ -19,7 +19,7 @@ from pipeline.store.metadata import utcnow
 WAKES = 32
 """Wake-ups repeated in one sweep, at most: a long queue needs no reminder of its end, and must not flood the broker."""
 BATCH = 500
-LOST = "the worker vanished"
+LOST = "the worker vanished: its process died, ran out of memory or time, or stopped answering"
 
 log = structlog.get_logger()
 

@@ -110,7 +110,7 @@ class Job:
         video: What to analyse.
         state: Where the job is.
         created_at: When it was submitted.
-        attempt: How often the job was put into a pass; every write of a pass for the job carries it.
+        attempt: Rises when the job is put into a pass or retried; every write of a pass for the job carries it.
         priority: Higher goes first.
         token: ClientRequestToken while it lives.
         request_hash: SHA-256 of the request without its token.

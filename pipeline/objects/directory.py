@@ -36,7 +36,11 @@ class DirectoryStore:
         """The file itself."""
         if self.head(bucket, key, version).etag != etag:
             raise ObjectChangedError(f"{bucket}/{key} was replaced")
-        yield self._existing(bucket, key)
+        path = self._existing(bucket, key)
+        yield path
+        # Who wrote into the file meanwhile has changed what was read; one that is gone was read to the end.
+        if path.is_file() and _info(path).etag != etag:
+            raise ObjectChangedError(f"{bucket}/{key} was replaced")
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """Writes the file under another name first."""

@@ -61,9 +61,11 @@ def renew(connection: Connection, pass_: Pass, until: datetime) -> bool:
     return connection.execute(renewed).rowcount == 1
 
 
-def release(connection: Connection, pass_: Pass) -> None:
-    """Gives the lease back."""
-    connection.execute(update(passes).where(*_held(pass_)).values(lease_until=None, owner=None))
+def release(connection: Connection, pass_: Pass, *, counts: bool = True) -> None:
+    """Gives the lease back; an attempt that was only interrupted does not count."""
+    attempt = pass_.attempt if counts else pass_.attempt - 1
+    free = {"lease_until": None, "owner": None, "attempt": attempt}
+    connection.execute(update(passes).where(*_held(pass_)).values(free if counts else {**free, "woken_at": None}))
 
 
 def planned(
