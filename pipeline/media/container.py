@@ -95,6 +95,19 @@ def demuxed(container: InputContainer, stream: VideoStream) -> Iterator[VideoPac
         return
 
 
+def require_damage(error: av.FFmpegError) -> None:
+    """Passes where the file is to blame: what it lost is left out, the rest is analysed.
+
+    Raises:
+        MemoryError: the process may not have more memory; frames left out for that would make results silently incomplete.
+        MediaError: the file could not be read in time, for the same reason.
+    """
+    if isinstance(error, MemoryError):
+        raise MemoryError("decoding needs more memory than the worker may use") from error  # noqa: TRY004
+    if isinstance(error, av.error.ExitError):
+        raise MediaError("The file could not be read in time: its storage stalled.") from error
+
+
 def prepare_decoder(stream: VideoStream, limits: DecodeLimits) -> None:
     """Sets threads and bounds before the decoder opens.
 

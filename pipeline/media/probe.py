@@ -14,7 +14,15 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline.errors import MediaError
-from pipeline.media.container import VideoPacket, check_pixels, choose_stream, demuxed, opened, prepare_decoder
+from pipeline.media.container import (
+    VideoPacket,
+    check_pixels,
+    choose_stream,
+    demuxed,
+    opened,
+    prepare_decoder,
+    require_damage,
+)
 from pipeline.media.frame import clockwise_rotation, is_full_range
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.rate import frame_rate
@@ -65,6 +73,7 @@ def _scan(container: InputContainer, stream: VideoStream, limits: DecodeLimits) 
                 scan.encrypted |= any(packet.has_sidedata(kind) for kind in _ENCRYPTED)  # type: ignore[arg-type]
                 scan.picture = _first_picture(packet, deadline)
     except av.FFmpegError as error:
+        require_damage(error)
         # A file that breaks off is analysed up to the break.
         if not scan.pts:
             raise MediaError(f"The video stream cannot be read: {error.strerror}.") from error
@@ -76,7 +85,8 @@ def _first_picture(packet: VideoPacket, deadline: float) -> VideoFrame | None:
         raise MediaError("The video cannot be decoded: no frame appeared within the time limit.")
     try:
         return next(iter(packet.decode()), None)
-    except av.FFmpegError:
+    except av.FFmpegError as error:
+        require_damage(error)
         return None
 
 
@@ -191,6 +201,7 @@ def probe(path: str | Path, limits: DecodeLimits = DecodeLimits()) -> tuple[Medi
     Raises:
         MediaError: the file is not a video that can be analysed; the message says why.
         OSError: the file cannot be read.
+        MemoryError: the process may not have the memory that decoding needs.
     """
     with opened(path, limits) as container:
         stream = choose_stream(container)

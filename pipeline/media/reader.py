@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline.errors import MediaError
-from pipeline.media.container import VideoPacket, check_pixels, demuxed, opened, prepare_decoder
+from pipeline.media.container import VideoPacket, check_pixels, demuxed, opened, prepare_decoder, require_damage
 from pipeline.media.frame import DecodedFrame, Scalers
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.types import I64, FrameIndex, MediaInfo, Stretch
@@ -114,8 +114,8 @@ class _Decoder:
             for packet in packets:
                 if packet.is_keyframe and packet.pts is not None:
                     return _chain(packet, packets) if self._is_keyframe(packet.pts, latest) else None
-        except av.FFmpegError:
-            return None
+        except av.FFmpegError as error:
+            require_damage(error)
         return None
 
     def _is_keyframe(self, pts: int, latest: int) -> bool:
@@ -141,8 +141,9 @@ class _Decoder:
     def _decoded(self, packet: VideoPacket) -> list[VideoFrame]:
         try:
             pictures = packet.decode()
-        except av.FFmpegError:
-            pictures = []  # damaged: the frame is missing, the next may be whole
+        except av.FFmpegError as error:
+            require_damage(error)
+            pictures = []  # the frame is missing, the next may be whole
         now = monotonic()
         if pictures:
             self._last_progress = now
@@ -169,8 +170,8 @@ def _until_broken(packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
     """The packets up to the point where the file cannot be read further."""
     try:
         yield from packets
-    except av.FFmpegError:
-        return
+    except av.FFmpegError as error:
+        require_damage(error)
 
 
 def read(
@@ -195,6 +196,7 @@ def read(
 
     Raises:
         MediaError: the file cannot be opened any more, or decoding stalls.
+        MemoryError: the process may not have the memory that decoding needs.
     """
     if wanted is None:
         wanted = np.arange(stretch.start, stretch.stop, dtype=np.int64)
