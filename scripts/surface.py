@@ -18,14 +18,13 @@ from api.dispatch import built
 from api.protocol import model
 
 PAGE = ROOT / "docs" / "coverage.md"
-DIFFERENCES = (
-    "`StartFaceDetection`: `FaceAttributes` `ALL` is accepted and answered with the default attributes: box, confidence, five landmarks,\n"
-    "  pose, quality.",
-    "`StartSegmentDetection`: of the technical cues only `BlackFrames` are detected; `ColorBars`, `EndCredits`, `OpeningCredits`, `Slate`,\n"
-    "  `StudioLogo` and `Content` are not yet.",
-    "`BlackFrames` are judged by their pictures alone; Amazon's must also be silent. `AudioMetadata` describes the streams all the same.",
-    "`StartLabelDetection`: inclusion and exclusion filters compare names and categories letter by letter, upper and lower case included.",
-)
+DIFFERENCES = """\
+- `StartFaceDetection`: `FaceAttributes` `ALL` is accepted and answered with the default attributes: box, confidence, five landmarks,
+  pose, quality.
+- `StartSegmentDetection`: of the technical cues only `BlackFrames` are detected; `ColorBars`, `EndCredits`, `OpeningCredits`, `Slate`,
+  `StudioLogo` and `Content` are not yet.
+- `BlackFrames` are judged by their pictures alone; Amazon's must also be silent. `AudioMetadata` describes the streams all the same.
+- `StartLabelDetection`: inclusion and exclusion filters compare names and categories letter by letter, upper and lower case included."""
 """What a caller of a served operation would otherwise find out by surprise."""
 
 
@@ -54,7 +53,7 @@ def _lines() -> Iterator[str]:
     yield ""
     yield f"Of the analyses of stored videos {', '.join(_of_videos(operations, served))} are not built yet. Those that are:"
     yield ""
-    yield from (f"- {difference}" for difference in DIFFERENCES)
+    yield DIFFERENCES
     yield ""
     yield "## How requests are checked"
     yield ""
