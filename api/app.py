@@ -1,10 +1,11 @@
 """The HTTP application: the AWS API at `/`, beside it health, metrics and what `api.sns` publishes."""
 
+import asyncio
 import uuid
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -18,18 +19,26 @@ from pipeline.services import Services
 
 MAX_BODY_BYTES = 16 * 1024**2
 """Two images of 5 MiB in base64, the largest request of the model, and room for the rest."""
+BODY_S = 60.0
+"""How long a client may take to send a body."""
 
 
-def build_app(services: Services) -> Starlette:
-    """The application over these services."""
+def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
+    """The application over these services; bodies must arrive within `body_s`."""
     counters = metrics.Metrics(services.engine)
     dispatcher = Dispatcher(services, counters)
 
     async def operation(request: Request) -> Response:
         """The AWS API: Rekognition's JSON protocol and SNS's query protocol."""
-        body = await _body(request)
+        try:
+            async with asyncio.timeout(body_s):
+                body = await _body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        except TimeoutError:
+            return _given_up("RequestTimeoutException", f"The body did not arrive within {body_s:g} s.")
         if body is None:
-            return _too_large()
+            return _given_up("RequestEntityTooLargeException", f"The request is larger than {MAX_BODY_BYTES} bytes.")
         return await run_in_threadpool(dispatcher.serve, _signed(request, body))
 
     def health(_: Request) -> Response:
@@ -81,9 +90,7 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors=BYTES)
 
 
-def _too_large() -> Response:
-    code = "RequestEntityTooLargeException"
-    message = f"The request is larger than {MAX_BODY_BYTES} bytes."
-    return Response(
-        error_body(code, message), status_of(code), {"connection": "close", "x-amzn-RequestId": str(uuid.uuid4())}, JSON
-    )
+def _given_up(code: str, message: str) -> Response:
+    """The answer to a request that was not read to its end, so that the connection is of no more use."""
+    headers = {"connection": "close", "x-amzn-RequestId": str(uuid.uuid4())}
+    return Response(error_body(code, message), status_of(code), headers, JSON)

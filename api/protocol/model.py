@@ -30,6 +30,7 @@ COMMON_ERRORS = frozenset(
 _STATUS = {
     NOT_BUILT: 501,
     "MethodNotAllowedException": 405,
+    "RequestTimeoutException": 408,
     "UnsupportedMediaTypeException": 415,
     "RequestEntityTooLargeException": 413,
 }

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from pipeline.store.metadata import utcnow
 log = structlog.get_logger()
 
 PENDING = "pending confirmation"
+ARN = r"arn:aws:sns:[A-Za-z0-9_:-]+"
+"""What page tokens of lists hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,9 +225,12 @@ def _after(call: Call) -> str:
     if token is None:
         return ""
     try:
-        return base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode()
+        last = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode()
     except (UnicodeError, binascii.Error):
-        raise invalid("NextToken", "not one that this endpoint gave") from None
+        last = ""
+    if not re.fullmatch(ARN, last):
+        raise invalid("NextToken", "not one that this endpoint gave")
+    return last
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -23,6 +23,7 @@ TOKEN_LIFE = timedelta(days=3)
 """How long a confirmation's token works. Source: Amazon SNS API reference, ConfirmSubscription."""
 PROTOCOLS = {"http": 80, "https": 443}
 MAX_ENDPOINT = 2048
+MAX_PORT = 65535
 PENDING_CONFIRMATION = "PendingConfirmation"
 
 
@@ -180,8 +181,11 @@ def check_endpoint(guard: Guard, protocol: str, endpoint: str) -> None:
         raise _invalid("Endpoint", f"{endpoint!r} does not match the protocol {protocol}")
     if not url.host:
         raise _invalid("Endpoint", f"{endpoint!r} names no host")
+    port = PROTOCOLS[protocol] if url.port is None else url.port
+    if not 0 < port <= MAX_PORT:
+        raise _invalid("Endpoint", f"{endpoint!r}: ports go from 1 to {MAX_PORT}, not {port}")
     try:
-        guard.addresses(url.raw_host.decode("ascii"), url.port or PROTOCOLS[protocol])
+        guard.addresses(url.raw_host.decode("ascii"), port)
     except AddressRefused as error:
         raise _invalid("Endpoint", f"{endpoint!r}: {error}") from None
 

@@ -1,9 +1,11 @@
 """The whole api over real HTTP: database, buckets and server are real, raw signed requests are the users."""
 
 import ast
+import asyncio
 import http.client
 import json
 import re
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
 
 import api.protocol.sigv4
 import api.protocol.validate
@@ -19,7 +22,7 @@ import api.protocol.wire
 import pipeline.conduct.answer
 import pipeline.conduct.submit
 import pipeline.results.tokens
-from api.app import MAX_BODY_BYTES
+from api.app import MAX_BODY_BYTES, build_app
 from api.dispatch import Dispatcher, built
 from api.health import readiness
 from api.metrics import Metrics
@@ -117,6 +120,38 @@ def test_a_body_beyond_the_limit_is_read_no_further_than_that(installation: Inst
             connection.send(b"%x\r\n%b\r\n" % (MAX_BODY_BYTES + 1, b"x" * (MAX_BODY_BYTES + 1)))
         response = connection.getresponse()
         assert (response.status, json.loads(response.read())["Code"]) == (413, "RequestEntityTooLargeException")
+
+
+def test_a_body_that_does_not_come_is_not_awaited_for_ever(installation: Installation) -> None:
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    answer = asgi(build_app(installation.services, body_s=0.01), receive)
+    assert answer[0]["status"] == 408
+    assert (b"connection", b"close") in answer[0]["headers"]
+    assert json.loads(answer[1]["body"])["Code"] == "RequestTimeoutException"
+
+
+def test_a_client_that_leaves_amid_its_body_is_no_mistake_of_ours(installation: Installation) -> None:
+    pieces = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, Any]:
+        return next(pieces)
+
+    assert asgi(build_app(installation.services), receive)[0]["status"] == 400
+
+
+def asgi(app: Starlette, receive: Callable[[], Awaitable[dict[str, Any]]]) -> list[Any]:
+    """What the application sends to a client whose messages come from `receive`."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": []}
+    asyncio.run(app(scope, receive, send))
+    return sent
 
 
 def test_a_mistake_of_ours_is_an_internal_error_with_a_request_id(installation: Installation) -> None:

@@ -1,5 +1,6 @@
 """Topics and subscriptions as boto3's SNS client sees them."""
 
+import base64
 import subprocess
 import sys
 import uuid
@@ -118,7 +119,12 @@ def test_lists_page_by_a_hundred(sns: Any) -> None:
     pages = list(sns.get_paginator("list_topics").paginate())
     assert [len(page["Topics"]) for page in pages] == [100, 100, 5]
     assert [topic["TopicArn"] for page in pages for topic in page["Topics"]] == [f"{PREFIX}{name}" for name in names]
-    assert "NextToken" in refused("InvalidParameter", 400, sns.list_topics, NextToken="!")
+
+
+@pytest.mark.parametrize("last", [None, b"", b"arn", b"\xff", b"arn:aws:sns:us-east-1:1:a\0"])
+def test_only_our_own_page_tokens_are_taken(sns: Any, last: bytes | None) -> None:
+    token = "!" if last is None else base64.urlsafe_b64encode(last).decode()
+    assert "NextToken" in refused("InvalidParameter", 400, sns.list_topics, NextToken=token)
 
 
 def test_subscriptions_page_by_a_hundred(sns: Any) -> None:
@@ -149,6 +155,8 @@ def test_subscribe_tells_the_arn_only_when_asked(sns: Any, installation: Install
         ("sqs", "arn:aws:sqs:us-east-1:1:q", "Protocol"),
         ("http", "https://127.0.0.1/", "does not match the protocol"),
         ("http", "http:///path", "host"),
+        ("http", "http://127.0.0.1:0/", "ports go from 1 to 65535"),
+        ("http", "http://127.0.0.1:99999/", "ports go from 1 to 65535"),
         ("http", "not a url", "Endpoint"),
         ("http", "http://127.0.0.1/" + "x" * 2048, "longer than 2048"),
         ("http", "http://169.254.169.254/latest/meta-data", "REELSIGHT_WEBHOOK_NETWORKS"),
