@@ -25,12 +25,16 @@ def still_dead(connection: Connection, chunk: Chunk, now: datetime) -> bool:
 
 
 def sleeping_chunks(connection: Connection, woken_before: datetime, now: datetime, limit: int) -> list[tuple[str, int]]:
-    """Id and priority of chunks that wait though no wake-up was sent lately; marks them as woken `now`."""
+    """Id and priority of those of the first `limit` waiting chunks for which no wake-up was sent lately.
+
+    Marks them as woken `now`. Chunks behind them need no reminder: their turn has not come.
+    """
     asleep = or_(chunks.c.woken_at.is_(None), chunks.c.woken_at <= woken_before)
-    query = select(chunks.c.id, passes.c.priority).join(passes, passes.c.id == chunks.c.pass_id)
-    query = query.where(chunks.c.state == ChunkState.QUEUED, asleep)
     urgent_first = (passes.c.priority.desc(), passes.c.created_at, chunks.c.start)
-    query = query.order_by(*urgent_first).limit(limit).with_for_update(skip_locked=True, of=chunks)
+    query = select(chunks.c.id, passes.c.priority).join(passes, passes.c.id == chunks.c.pass_id).order_by(*urgent_first)
+    query = query.where(chunks.c.state == ChunkState.QUEUED)
+    first = query.with_only_columns(chunks.c.id).limit(limit).subquery()
+    query = query.where(asleep, chunks.c.id.in_(select(first.c.id))).with_for_update(skip_locked=True, of=chunks)
     found = [(row.id, row.priority) for row in connection.execute(query)]
     mark_chunks(connection, [chunk_id for chunk_id, _ in found], now)
     return found

@@ -83,6 +83,8 @@ def test_wake_ups_are_not_repeated_at_once_nor_without_bound(services: Services,
             passes.add_chunk(connection, pass_id, number, number + 1)
     assert sweep(services, utcnow() + MINUTE).wakes == WAKES
     assert len(set(queue.chunks)) == WAKES
+    # A backlog that nobody works off does not fill the broker: the next sweep sends nothing more.
+    assert sweep(services, utcnow() + MINUTE + timedelta(seconds=1)).wakes == 0
 
 
 def test_a_chunk_of_a_killed_worker_goes_to_another(services: Services, queue: RememberingQueue) -> None:
