@@ -138,6 +138,11 @@ def test_what_is_not_json_is_refused(body: bytes) -> None:
     assert refused.value.code == "SerializationException"
 
 
+def test_a_body_of_countless_members_is_not_parsed() -> None:
+    with pytest.raises(RequestError, match="too many members"):
+        wire.loads(b"[" + b"[]," * wire.MAX_MARKS + b"0]")
+
+
 def test_no_body_is_an_empty_request() -> None:
     assert wire.loads(b"") == wire.loads(b" \n") == {}
 
