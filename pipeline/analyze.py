@@ -1,6 +1,6 @@
 """A whole analysis without any server: a path in, answers shaped as the Get operations' out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -13,10 +13,10 @@ from pipeline.analyses.types import Parameters, Stage
 from pipeline.catalog import OPERATIONS, Operation
 from pipeline.conduct.facts import video_metadata
 from pipeline.detect.columns import pack, unpack
-from pipeline.jobs.planning import cut
+from pipeline.jobs.planning import stretches
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.probe import probe
-from pipeline.media.types import FrameIndex, MediaInfo, Stretch
+from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 from pipeline.run import Timings, run
 
@@ -67,7 +67,7 @@ def analyze(
     once = {stage.key: stage for wanted in stages.values() for stage in wanted}
     found: dict[str, list[bytes]] = {key: [] for key in once}
     timings = []
-    for stretch in _stretches(media, index, chunk_s):
+    for stretch in stretches(media, index, chunk_s):
 
         def report(done: int, start: int = stretch.start) -> None:
             progress(start + done, media.frame_count)
@@ -88,12 +88,6 @@ def analyze(
 
 def _stages(requests: Mapping[str, Parameters], models: Models) -> dict[str, Sequence[Stage]]:
     return {name: analyses.load(name).stages([parameters], models) for name, parameters in requests.items()}
-
-
-def _stretches(media: MediaInfo, index: FrameIndex, chunk_s: float) -> Iterator[Stretch]:
-    starts = [float(index.timestamp(int(k)).seconds) for k in index.keyframes]
-    for start, stop in cut(index.keyframes.tolist(), starts, media.frame_count, media.duration_ms / 1000, chunk_s):
-        yield Stretch(start, stop)
 
 
 def _answer(

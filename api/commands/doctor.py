@@ -82,7 +82,7 @@ def database(settings: Settings) -> str:
 
 def weights(settings: Settings) -> str:
     """That every default model is pulled and sound."""
-    library = Library(settings.models_path, settings.accepted_licences, settings.models_file)
+    library = Library.from_settings(settings)
     return _sound(list(_faults(library)), len([row for row in library.status() if row.default]))
 
 

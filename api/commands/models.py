@@ -69,7 +69,7 @@ def verify(data_dir: Path | None, names: tuple[str, ...], licences: tuple[str, .
 def library(settings: Settings, licences: tuple[str, ...] = ()) -> Library:
     """The models of the installation; logs only warnings."""
     logs.configure("WARNING", "console")
-    return Library(settings.models_path, (*settings.accepted_licences, *licences), settings.models_file)
+    return Library.from_settings(settings, licences=licences)
 
 
 def pull_models(models: Library, names: tuple[str, ...] = ()) -> None:

@@ -1,6 +1,7 @@
 """What the first start of an installation makes: database, keys, credentials, a certificate authority."""
 
 import configparser
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +29,8 @@ def prepare(settings: Settings) -> Iterator[str]:
         _write(credentials, key.id, key.secret, settings.region)
         yield f"An access key for account {ACCOUNT} was written to {credentials}"
     yield from _models(settings)
-    yield f"Use it:      export AWS_SHARED_CREDENTIALS_FILE={credentials} AWS_PROFILE=reelsight AWS_ENDPOINT_URL={settings.http_url}"
+    place = shlex.quote(str(credentials))
+    yield f"Use it:      export AWS_SHARED_CREDENTIALS_FILE={place} AWS_PROFILE=reelsight AWS_ENDPOINT_URL={settings.http_url}"
     if settings.s3_endpoint_url is None:
         yield f"Buckets:     {settings.buckets_path}/<Bucket>/<Name>"
     yield f"Trust for webhooks: {settings.data_dir / 'tls' / 'ca.pem'}"
@@ -36,7 +38,7 @@ def prepare(settings: Settings) -> Iterator[str]:
 
 def _models(settings: Settings) -> Iterator[str]:
     """Pulls the default models that are missing, in a process of its own: converting needs what the api never loads."""
-    library = Library(settings.models_path, settings.accepted_licences, settings.models_file)
+    library = Library.from_settings(settings)
     missing = [row.name for row in library.status() if row.default and row.condition == "missing"]
     if not missing:
         return

@@ -1,6 +1,5 @@
 """Planning: queued jobs of one video become a pass, the pass is probed and cut into chunks."""
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,11 +12,12 @@ from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.limits import decode_limits
 from pipeline.conduct.settle import fail_jobs, settle_pass
 from pipeline.errors import JobFailed, LeaseLost
-from pipeline.jobs.planning import cut
+from pipeline.jobs.planning import stretches
 from pipeline.jobs.types import Job, JobState, Pass, PassState
 from pipeline.media.probe import probe
-from pipeline.media.types import FrameIndex, MediaInfo
+from pipeline.media.types import MediaInfo
 from pipeline.objects.types import NoSuchObjectError, ObjectChangedError
+from pipeline.process import process_name
 from pipeline.services import Services
 from pipeline.store import jobs, passes, sweeping
 from pipeline.store.engine import reading, writing
@@ -70,9 +70,8 @@ def _wait_s(services: Services) -> float:
 def _take(services: Services, pass_id: str) -> None:
     """Plans a pass unless somebody else does."""
     now, lease = utcnow(), timedelta(seconds=services.settings.lease_s)
-    owner = f"{os.uname().nodename}:{os.getpid()}"
     with writing(services.engine) as connection:
-        pass_ = passes.claim(connection, pass_id, PassState.PLANNING, owner, now, now + lease)
+        pass_ = passes.claim(connection, pass_id, PassState.PLANNING, process_name(), now, now + lease)
     if pass_ is None:
         return
     if pass_.attempt > services.settings.max_attempts:
@@ -121,12 +120,8 @@ def _plan_pass(services: Services, pass_: Pass) -> None:
             media, index = probe(path, decode_limits(settings))
         lease.check()
         services.work.put(index_key(pass_.id), pack_index(index))
-    _run(services, replace(pass_, video=video), media, _cuts(media, index, settings.chunk_s))
-
-
-def _cuts(media: MediaInfo, index: FrameIndex, chunk_s: float) -> Sequence[tuple[int, int]]:
-    starts = [float(index.timestamp(int(frame)).seconds) for frame in index.keyframes]
-    return cut([int(frame) for frame in index.keyframes], starts, len(index.pts), media.duration_ms / 1000, chunk_s)
+    cuts = [(stretch.start, stretch.stop) for stretch in stretches(media, index, settings.chunk_s)]
+    _run(services, replace(pass_, video=video), media, cuts)
 
 
 def _run(services: Services, pass_: Pass, media: MediaInfo, cuts: Sequence[tuple[int, int]]) -> None:

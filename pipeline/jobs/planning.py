@@ -3,6 +3,15 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 
+from pipeline.media.types import FrameIndex, MediaInfo, Stretch
+
+
+def stretches(media: MediaInfo, index: FrameIndex, chunk_s: float) -> list[Stretch]:
+    """The video cut into stretches of about `chunk_s` seconds."""
+    starts = [float(index.timestamp(int(frame)).seconds) for frame in index.keyframes]
+    cuts = cut(index.keyframes.tolist(), starts, len(index.pts), media.duration_ms / 1000, chunk_s)
+    return [Stretch(start, stop) for start, stop in cuts]
+
 
 def cut(
     keyframes: Sequence[int], starts_s: Sequence[float], frame_count: int, end_s: float, chunk_s: float
