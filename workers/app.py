@@ -3,18 +3,19 @@
 import contextlib
 import os
 import resource
+import signal
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_process_init, worker_shutting_down
 
 from pipeline import logs
 from pipeline.models.library import Library
 from pipeline.models.threads import inference_threads
 from pipeline.process import die_with_parent
-from pipeline.queue import CeleryQueue, make_app
+from pipeline.queue import VIDEO, CeleryQueue, make_app
 from pipeline.services import Services
 from pipeline.settings import Settings
 
@@ -51,3 +52,12 @@ def _limit_child(**_: Any) -> None:
         limit = pages * os.sysconf("SC_PAGE_SIZE") + settings.worker_memory_mb * 1024**2
         with contextlib.suppress(ValueError):  # a lower limit is in force already
             resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
+@worker_shutting_down.connect
+def _interrupt_own_task(sender: str = "", **_: Any) -> None:
+    """A solo worker analyses in this very thread, where no pool can end a task: an alarm does, and the chunk is given back."""
+    has_children = "REMAP_SIGTERM" in os.environ
+    if VIDEO in sender.partition("@")[0].split("-") and not has_children:
+        signal.signal(signal.SIGALRM, lambda *_: sys.exit())
+        signal.setitimer(signal.ITIMER_REAL, settings.stop_s)
