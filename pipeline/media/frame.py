@@ -10,7 +10,6 @@ from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from pipeline.media.types import U8, ColorRange, MediaInfo, Timestamp
 
-_UNSPECIFIED_MATRICES = (2, 3)  # AVCOL_SPC_UNSPECIFIED and _RESERVED
 _MATRICES: Mapping[int, Colorspace] = {
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
