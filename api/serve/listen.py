@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from api.app import build_app
+from api.serve.connection import PromptProtocol
 from pipeline import logs
 from pipeline.notify.certificates import server_certificate
 from pipeline.queue import CeleryQueue, make_app
@@ -52,6 +53,8 @@ def serve(settings: Settings, fds: tuple[int, ...] | None) -> None:
     app = build_app(services)
     certificate = server_certificate(settings)
     common: dict[str, Any] = {
+        "http": PromptProtocol,
+        "ws": "none",
         "log_config": None,
         "access_log": False,
         "server_header": False,
