@@ -23,8 +23,9 @@ NAMES = {operation.analysis: operation.name for operation in OPERATIONS.values()
 
 def _chosen(_: click.Context, __: click.Parameter, text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
-    if unknown := [name for name in names if name not in NAMES]:
-        raise click.BadParameter(f"unknown analysis {', '.join(unknown)}; choose from {', '.join(NAMES)}")
+    unknown = [name for name in names if name not in NAMES]
+    if unknown or not names:
+        raise click.BadParameter(f"unknown analysis {', '.join(unknown) or repr(text)}; choose from {', '.join(NAMES)}")
     return names
 
 
@@ -81,7 +82,8 @@ def summary(operation: str, answer: Mapping[str, Any]) -> str:
     """How many items there are, and of what."""
     items = answer[OPERATIONS[operation].result_key]
     kinds = Counter(_kind(item) for item in items)
-    return f"{len(items)} items; " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(8))
+    most = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(8))
+    return f"{len(items)} items" + (f"; {most}" if most else "")
 
 
 def _kind(item: Mapping[str, Any]) -> str:
