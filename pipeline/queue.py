@@ -97,7 +97,7 @@ class CeleryQueue:
         self._send(PLAN)
 
     def wake_chunk(self, chunk_id: str, priority: int = 0) -> None:
-        """Asks for the analysis of a chunk."""
+        """Asks for the analysis of a chunk; the priority is not sent, a Redis queue keeps the order of arrival."""
         self._send(ANALYZE_CHUNK, chunk_id)
 
     def wake_finish(self, pass_id: str) -> None:
