@@ -23,6 +23,11 @@ def pass_prefix(pass_id: str) -> str:
     return f"passes/{pass_id}/"
 
 
+def results_prefix(job_id: str) -> str:
+    """Where everything that a job's Get answers show is in the work store."""
+    return f"results/{job_id}/"
+
+
 def media_values(media: MediaInfo) -> dict[str, Any]:
     """The facts as JSON values."""
     return asdict(media) | {name: str(getattr(media, name)) for name in _FRACTIONS}

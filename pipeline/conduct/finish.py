@@ -10,7 +10,7 @@ import structlog
 from pipeline import analyses
 from pipeline.aggregate.feed import feed
 from pipeline.catalog import OPERATIONS
-from pipeline.conduct.facts import index_key, media_of, unpack_index
+from pipeline.conduct.facts import index_key, media_of, results_prefix, unpack_index
 from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.settle import end_job, fail_jobs, settle_pass
 from pipeline.detect.columns import unpack
@@ -97,7 +97,7 @@ def _finish_job(
         for stage, places in _places(job.operation, chunks, len(index.pts)).items()
     }
     records = feed(aggregator, index, media, found)
-    prefix = f"results/{job.id}/{job.attempt}-{pass_.attempt}/"
+    prefix = f"{results_prefix(job.id)}{job.attempt}-{pass_.attempt}/"
     results = write(records, operation.orders, operation.aggregates, services.work, prefix)
     summary, now = dict(aggregator.summary()), utcnow()
     with writing(services.engine) as connection:

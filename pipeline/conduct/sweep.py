@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from pipeline.conduct.facts import pass_prefix, results_prefix
 from pipeline.conduct.outcome import fail_operations, worn_out
 from pipeline.conduct.settle import settle_pass
 from pipeline.conduct.submit import TOKEN_LIFE
@@ -106,7 +107,7 @@ def _delete_passes(services: Services, now: datetime) -> int:
     with reading(services.engine) as connection:
         over = sweeping.finished_passes(connection, now, BATCH)
     for pass_id in over:
-        services.work.delete_prefix(f"passes/{pass_id}/")
+        services.work.delete_prefix(pass_prefix(pass_id))
     with writing(services.engine) as connection:
         sweeping.forget_passes(connection, over)
     return len(over)
@@ -118,7 +119,7 @@ def _delete_jobs(services: Services, now: datetime) -> int:
         jobs.forget_tokens(connection, now - TOKEN_LIFE)
         expired = jobs.expired(connection, now, BATCH)
     for job_id in expired:
-        services.work.delete_prefix(f"results/{job_id}/")
+        services.work.delete_prefix(results_prefix(job_id))
     with writing(services.engine) as connection:
         jobs.forget(connection, expired, now)
         retention.forget(connection, now, services.settings.retention)
