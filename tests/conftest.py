@@ -4,6 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No example is judged by how long it takes: machines are shared. In CI the examples are the same every time.
+settings.register_profile(
+    "reelsight",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+    print_blob=True,
+)
+settings.load_profile("reelsight")
 
 ROOT = Path(__file__).resolve().parent.parent
 
