@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import npm
 from tests.support.sns_installation import Installation, installed
 
 pytestmark = pytest.mark.slow
@@ -88,16 +88,7 @@ def test_the_aws_cli_creates_a_topic(environment: Mapping[str, str]) -> None:
 @pytest.fixture(scope="module")
 def node_modules(pytestconfig: pytest.Config) -> Path:
     """A folder that has the SDK, kept between runs."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not installed")
-    folder = Path(pytestconfig.cache.mkdir("node-sdk"))
-    if not (folder / "node_modules" / SDK / "package.json").exists():
-        install = [npm, "install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(folder), SDK]
-        done = subprocess.run(install, capture_output=True, text=True, check=False, timeout=280, cwd=folder)
-        if done.returncode:
-            pytest.skip(f"npm could not install {SDK}: {done.stderr.strip()[-300:]}")
-    return folder / "node_modules"
+    return npm.installed(pytestconfig, SDK) / "node_modules"
 
 
 def test_the_sdk_for_javascript_works_unchanged(

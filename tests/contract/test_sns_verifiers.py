@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from pipeline.settings import Settings
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 from pipeline.store.notify_schema import deliveries
+from tests.support import npm
 from tests.support.receiver import Receiver, receiving
 from tests.support.sns_installation import ACCOUNT, Installation, installed
 from tests.unit.notify.test_notify_message import JOB
@@ -102,23 +102,11 @@ def test_sns_validator_accepts_every_message(
     messages: tuple[Installation, Mapping[str, dict[str, Any]]], request: pytest.FixtureRequest
 ) -> None:
     installation, found = messages
-    folder = Path(request.config.cache.mkdir("sns-validator")) if request.config.cache else Path()
-    _install_sns_validator(folder)
+    folder = npm.installed(request.config, "sns-validator@0.3.5")
     genuine = list(found.values())
     forged = [{**message, "Message": "forged"} for message in genuine]
     assert _verdicts(folder, installation.ca_file, genuine) == ["valid"] * 6
     assert _verdicts(folder, installation.ca_file, forged) == ["The message signature is invalid."] * 6
-
-
-def _install_sns_validator(folder: Path) -> None:
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node and npm are not installed")
-    if (folder / "node_modules" / "sns-validator").is_dir():
-        return
-    command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "sns-validator@0.3.5"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"npm cannot install sns-validator: {done.stderr[-300:]}")
 
 
 def _verdicts(folder: Path, ca_file: Path, messages: Sequence[Mapping[str, Any]]) -> list[str]:
