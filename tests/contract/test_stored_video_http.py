@@ -88,7 +88,7 @@ def test_a_changed_request_under_one_token_is_refused(installation: Installation
 
 @pytest.mark.parametrize(
     "video",
-    [{}, {"S3Object": {"Bucket": "videos", "Name": "none.mp4"}}, {"S3Object": {"Bucket": "videos", "Name": "a\0b"}}],
+    [{}, {"S3Object": {"Bucket": "videos", "Name": "none.mp4"}}, {"S3Object": {"Bucket": "videos", "Name": "a\1b"}}],
 )
 def test_a_video_that_is_not_there_is_refused(installation: Installation, video: dict[str, Any]) -> None:
     user = rekognition(installation)

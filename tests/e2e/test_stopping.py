@@ -19,6 +19,10 @@ from pipeline.services import Services
 from pipeline.settings import Settings, environment
 from tests.support.service import Service, wait_until
 
+LONG = "videos/one-by-one-person-detection.mp4"
+"""A clip whose only chunk takes many times the two seconds after which a worker first reports."""
+ONE_CHUNK_S = 600.0
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.weights, pytest.mark.timeout(300)]
 
 
@@ -30,8 +34,8 @@ def chunks(folder: Path) -> list[tuple[Any, ...]]:
 
 def test_a_chunk_that_is_not_done_in_time_is_given_back(fresh: Callable[..., Service], media: Path) -> None:
     # A lease that no wait of this test outlasts: the chunk is free because it was given back.
-    service = fresh(stop_s="0.5", lease_s="600")
-    video = service.put("videos", "clip.mp4", media / "videos/googlework_short.mp4")
+    service = fresh(stop_s="0.5", lease_s="600", chunk_s=str(ONE_CHUNK_S))
+    video = service.put("videos", "clip.mp4", media / LONG)
     job = service.client("rekognition").start_label_detection(Video=video)["JobId"]
     wait_until(lambda: any(done > 0 for *_, done in chunks(service.folder)))
     assert service.stop() == 0
@@ -47,7 +51,9 @@ def test_a_chunk_that_is_not_done_in_time_is_given_back(fresh: Callable[..., Ser
 @pytest.fixture
 def solo(tmp_path: Path, models_dir: Path) -> Iterator[tuple[Settings, "subprocess.Popen[bytes]"]]:
     """A worker that analyses in its only process, as one with a GPU does, and the broker between."""
-    settings = Settings(data_dir=tmp_path, models_dir=models_dir, stop_s=0.5, linger_s=0.0, lease_s=600.0)
+    settings = Settings(
+        data_dir=tmp_path, models_dir=models_dir, stop_s=0.5, linger_s=0.0, lease_s=600.0, chunk_s=ONE_CHUNK_S
+    )
     command = worker_command(queue.VIDEO, settings.model_copy(update={"device": "cuda"}))
     with (
         subprocess.Popen(broker.command(settings, broker.find_server(settings))) as redis,
@@ -66,7 +72,7 @@ def test_a_worker_without_children_gives_its_chunk_back(
     services = Services.from_settings(settings, CeleryQueue(make_app(settings)))
     services.prepare()
     services.objects.create_bucket("videos")
-    services.objects.put_file("videos", "clip.mp4", media / "videos/googlework_short.mp4")
+    services.objects.put_file("videos", "clip.mp4", media / LONG)
     video = {"S3Object": {"Bucket": "videos", "Name": "clip.mp4"}}
     submit(services, "0" * 12, OPERATIONS["LabelDetection"], {"Video": video})
     plan(services)
