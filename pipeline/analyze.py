@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import analyses
 from pipeline.aggregate.feed import feed
-from pipeline.aggregate.types import Record
+from pipeline.aggregate.types import Galleries, NoGalleries, Record
 from pipeline.analyses.types import Parameters, Stage
 from pipeline.catalog import OPERATIONS, Operation
 from pipeline.conduct.facts import video_metadata
@@ -46,6 +46,7 @@ def analyze(
     progress: Progress = lambda done, total: None,
     limits: DecodeLimits | None = None,
     chunk_s: float = CHUNK_S,
+    galleries: Galleries = NoGalleries(),  # noqa: B008
 ) -> Report:
     """Analyses a video with one decode for all requests.
 
@@ -56,6 +57,7 @@ def analyze(
         progress: Called with frames done and frames in all.
         limits: What the decoder may use.
         chunk_s: Seconds of video whose detections are held unpacked at once.
+        galleries: Known faces.
 
     Raises:
         MediaError: the video cannot be analysed; the message says why.
@@ -80,7 +82,9 @@ def analyze(
         timings.append({key: result.timings for key, result in results.items()})
     progress(media.frame_count, media.frame_count)
     answers = {
-        name: _answer(name, parameters, media, index, {stage.key: found[stage.key] for stage in stages[name]})
+        name: _answer(
+            name, parameters, media, index, galleries, {stage.key: found[stage.key] for stage in stages[name]}
+        )
         for name, parameters in requests.items()
     }
     return Report(media, answers, timings)
@@ -91,10 +95,15 @@ def _stages(requests: Mapping[str, Parameters], models: Models) -> dict[str, Seq
 
 
 def _answer(
-    name: str, parameters: Parameters, media: MediaInfo, index: FrameIndex, found: Mapping[str, Sequence[bytes]]
+    name: str,
+    parameters: Parameters,
+    media: MediaInfo,
+    index: FrameIndex,
+    galleries: Galleries,
+    found: Mapping[str, Sequence[bytes]],
 ) -> dict[str, Any]:
     operation = OPERATIONS[name]
-    aggregator = analyses.load(name).aggregator(parameters, media, index)
+    aggregator = analyses.load(name).aggregator(parameters, media, index, galleries)
     streams = {key: (pair for raw in packed for pair in unpack(raw)) for key, packed in found.items()}
     records = [r for r in feed(aggregator, index, media, streams) if r.aggregate == operation.aggregates[0]]
     metadata = video_metadata(media)

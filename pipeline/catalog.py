@@ -23,6 +23,7 @@ class Operation:
         aggregates: AggregateBy values; the first is the default.
         metadata_is_list: True where the Get answer wraps VideoMetadata in a list.
         echoes_request: True where the Get answer has GetRequestMetadata.
+        collection: Member of the Start request that names a face collection, which must exist; empty: none does.
         minimal: The members beyond Video that a Start request cannot omit, with values that leave nothing out.
     """
 
@@ -33,6 +34,7 @@ class Operation:
     aggregates: tuple[str, ...] = (TIMESTAMPS,)
     metadata_is_list: bool = False
     echoes_request: bool = False
+    collection: str = ""
     minimal: Mapping[str, Any] = field(default_factory=dict)
 
     @property

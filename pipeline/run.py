@@ -1,16 +1,17 @@
 """One decode for all stages: frames are prepared in the decoding thread while the calling one detects."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from pipeline.analyses.types import Stage
-from pipeline.detect.lanes import Lane
-from pipeline.detect.types import StretchDetector
+from pipeline.detect.lanes import Join, Lane
+from pipeline.detect.types import AnyDetector, Listener
 from pipeline.media.ahead import Pulse, ahead
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.reader import read
@@ -51,20 +52,13 @@ class StageResult:
     timings: Timings
 
 
-def _wanted(stage: Stage, lane: Lane, index: FrameIndex, stretch: Stretch) -> I64:
-    """Frames that the stage looks at; a stretch detector sees all frames of its span."""
-    if isinstance(stage.detector, StretchDetector):
-        return np.arange(lane.span.start, lane.span.stop, dtype=np.int64)
-    return sampled(stage.sampling, index, stretch)
-
-
 class _Source:
     """Frames decoded and prepared for the lanes that want them."""
 
-    def __init__(self, wanted: dict[str, I64], lanes: dict[str, Lane]) -> None:
+    def __init__(self, lanes: Mapping[str, Lane]) -> None:
         self._lanes = lanes
-        self._wanted = {key: frozenset(numbers.tolist()) for key, numbers in wanted.items()}
-        self.numbers = np.unique(np.concatenate(list(wanted.values()))) if wanted else np.zeros(0, np.int64)
+        self._wanted = {name: frozenset(lane.frames.tolist()) for name, lane in lanes.items()}
+        self.numbers = _union(lane.frames for lane in lanes.values())
         self.pulse = Pulse()
         self.decode_s = 0.0
 
@@ -76,8 +70,8 @@ class _Source:
         begun = perf_counter()
         for frame in read(path, media, index, everything, self.numbers, limits, self.pulse.beat):
             self.decode_s += perf_counter() - begun
-            takers = [key for key, wanted in self._wanted.items() if frame.index in wanted]
-            yield frame.index, {key: self._lanes[key].prepare(frame) for key in takers}
+            takers = [name for name, wanted in self._wanted.items() if frame.index in wanted]
+            yield frame.index, {name: self._lanes[name].prepare(frame) for name in takers}
             begun = perf_counter()
 
 
@@ -116,7 +110,7 @@ def run(
         media: Facts from the probe.
         index: Frame times from the probe.
         stretch: Frames to answer for.
-        stages: The first of several with one key counts.
+        stages: The first of several with one key, and of several in one lane, counts.
         renew: Told every few seconds how many frames of the stretch are done; what it raises ends the run.
         limits: Bounds for the decoder.
 
@@ -124,25 +118,93 @@ def run(
         MediaError: the video cannot be decoded, or decoding stalls.
     """
     by_key = {stage.key: stage for stage in reversed(stages)}
-    lanes = {key: Lane(stage.detector, stretch, media.frame_count) for key, stage in by_key.items()}
-    wanted = {key: _wanted(stage, lanes[key], index, stretch) for key, stage in by_key.items()}
-    source = _Source(wanted, lanes)
+    watched = {key: stage for key, stage in by_key.items() if not isinstance(stage.detector, Listener)}
+    track = _Track(watched, index, stretch, media.frame_count)
+    source = _Source(track.lanes)
     renewal = _Renewal(renew, stretch)
     done = stretch.start
     with ahead(source.frames(path, media, index, limits), _QUEUED_FRAMES, source.pulse, limits.stall_s) as items:
         for item in items:
             if item is not None:
                 done = item[0] + 1
-                for key, prepared in item[1].items():
-                    lanes[key].add(item[0], prepared)
+                track.add(*item)
             renewal.at(done)
-            if lanes and all(lane.error for lane in lanes.values()):
+            if track.is_over():
                 break
-    for lane in lanes.values():
-        lane.finish()
+    track.finish()
+    heard = {}
+    for key, stage in by_key.items():
+        if isinstance(stage.detector, Listener):
+            renewal.now(done)
+            heard[key] = _heard(stage.detector, path, media, index, stretch, limits)
     renewal.now(stretch.stop)
-    return {key: _result(lane, source.decode_s) for key, lane in lanes.items()}
+    return {key: heard[key] if key in heard else track.result(key, source.decode_s) for key in by_key}
 
 
-def _result(lane: Lane, decode_s: float) -> StageResult:
-    return StageResult(lane.in_order(), lane.error, Timings(decode_s, lane.prepare_s, lane.infer_s))
+def _heard(
+    listener: Listener[Any],
+    path: str | Path,
+    media: MediaInfo,
+    index: FrameIndex,
+    stretch: Stretch,
+    limits: DecodeLimits,
+) -> StageResult:
+    begun = perf_counter()
+    try:
+        found, error = list(listener.listen(path, media, index, stretch, limits)), None
+    except Exception as raised:  # concerns this stage alone
+        found, error = [], raised
+    return StageResult(found, error, Timings(0.0, 0.0, perf_counter() - begun))
+
+
+class _Track:
+    """The lanes of a run: what each is fed, and who waits for whom."""
+
+    def __init__(self, stages: Mapping[str, Stage], index: FrameIndex, stretch: Stretch, frame_count: int) -> None:
+        self._lane_of = {key: stage.lane or key for key, stage in stages.items()}
+        first = {self._lane_of[key]: stage for key, stage in reversed(list(stages.items()))}
+        lanes = {name: Lane(cast("AnyDetector", stage.detector), stretch, frame_count) for name, stage in first.items()}
+        self._needs = {name: self._lane_of[stage.needs] for name, stage in first.items() if stage.needs}
+        self.lanes = {name: lanes[name] for name in TopologicalSorter(_graph(lanes, self._needs)).static_order()}
+        self._sampled = {key: sampled(stage.sampling, index, stretch) for key, stage in stages.items()}
+        for name in reversed(self.lanes):  # those who need come first, so that what they need sees their frames too
+            lane = lanes[name]
+            mine = [stage for key, stage in stages.items() if self._lane_of[key] == name]
+            needing = [lanes[other].frames for other, needed in self._needs.items() if needed == name]
+            lane.frames = _union([*(sampled(stage.sampling, index, lane.span) for stage in mine), *needing])
+        self._joins = {name: Join(lanes[name], lanes[needed]) for name, needed in self._needs.items()}
+
+    def add(self, number: int, prepared: Mapping[str, Any]) -> None:
+        """Feeds what was made of one frame."""
+        for name, lane in self.lanes.items():
+            join = self._joins.get(name)
+            if name in prepared:
+                (join or lane).add(number, prepared[name])
+            if join is not None:
+                join.flow()
+
+    def finish(self) -> None:
+        """No more frames will come."""
+        for name, lane in self.lanes.items():
+            if name in self._joins:
+                self._joins[name].flow()
+            lane.finish()
+
+    def is_over(self) -> bool:
+        """Whether there were lanes and all have failed."""
+        return bool(self.lanes) and all(lane.error for lane in self.lanes.values())
+
+    def result(self, key: str, decode_s: float) -> StageResult:
+        """What the stage's lane found in the stage's own frames."""
+        lane, mine = self.lanes[self._lane_of[key]], frozenset(self._sampled[key].tolist())
+        found = [answer for answer in lane.in_order() if answer[0] in mine]
+        return StageResult(found, lane.error, Timings(decode_s, lane.prepare_s, lane.infer_s))
+
+
+def _graph(lanes: Iterable[str], needs: Mapping[str, str]) -> dict[str, set[str]]:
+    return {name: {needs[name]} if name in needs else set() for name in lanes}
+
+
+def _union(numbers: Iterable[I64]) -> I64:
+    """Ascending, each once."""
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *numbers]))

@@ -1,10 +1,11 @@
 """What aggregators are and what they emit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.media.types import Timestamp
+from pipeline.errors import JobFailed
+from pipeline.media.types import F32, Timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,55 @@ class Aggregator(Protocol):
 
     def summary(self) -> Mapping[str, Any]:
         """Members that the Get answer carries beside the items, for example {"LabelModelVersion": "3.0"}; called after `finish`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A known face that resembles a searched one.
+
+    Attributes:
+        cosine: Of the two embeddings, -1 to 1.
+        face: What is known: the `Face` of a collection, or Id, Name, Urls and KnownGender of a celebrity, AWS-shaped.
+    """
+
+    cosine: float
+    face: Mapping[str, Any]
+
+
+class Gallery(Protocol):
+    """Known faces to match against."""
+
+    def search(self, vectors: F32, least: float, limit: int) -> Sequence[Sequence[Match]]:
+        """The best matches of every vector, best first, ties by face id.
+
+        Args:
+            vectors: (Q, D) float32 rows of length 1.
+            least: Least cosine of a match.
+            limit: Matches per vector, at most.
+        """
+
+
+class Galleries(Protocol):
+    """Whose faces a request may be matched against."""
+
+    def collection(self, name: str) -> Gallery:
+        """The faces of a collection of the request's account.
+
+        Raises:
+            JobFailed: there is no such collection.
+        """
+
+    def celebrities(self) -> Gallery | None:
+        """The operator's gallery of celebrities; None: it is empty."""
+
+
+class NoGalleries:
+    """Nobody is known."""
+
+    def collection(self, name: str) -> Gallery:
+        """Raises `JobFailed`."""
+        raise JobFailed(f"There is no collection {name}.")
+
+    def celebrities(self) -> Gallery | None:
+        """None."""
+        return None

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from pipeline.aggregate.faces import FaceTimeline
-from pipeline.aggregate.types import Aggregator
+from pipeline.aggregate.types import Aggregator, Galleries
+from pipeline.analyses.stages import face_stage
 from pipeline.analyses.types import Analysis, Parameters, Stage
 from pipeline.detect import faces
-from pipeline.media.types import Every, FrameIndex, MediaInfo
+from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
 STEP_MS = 500
@@ -23,11 +24,13 @@ class FaceAnalysis:
     def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
         """One stage for any requests."""
         del parameters
-        return (Stage(FACES, faces.FaceDetector(models.load(faces.MODEL)), Every(STEP_MS)),)
+        return (face_stage(models, STEP_MS),)
 
-    def aggregator(self, parameters: Parameters, media: MediaInfo, index: FrameIndex) -> Aggregator:
+    def aggregator(
+        self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
+    ) -> Aggregator:
         """One item per face and sample."""
-        del parameters, media, index
+        del parameters, media, index, galleries
         return FaceTimeline(FACES)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from pipeline.aggregate.labels import MIN_CONFIDENCE, LabelFilter, LabelTimeline
-from pipeline.aggregate.types import Aggregator
+from pipeline.aggregate.types import Aggregator, Galleries
+from pipeline.analyses.stages import object_stage, tag_stage
 from pipeline.analyses.types import Analysis, Parameters, Stage
 from pipeline.detect import objects, tags
-from pipeline.media.types import Every, FrameIndex, MediaInfo
+from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
 STEP_MS = 500
@@ -24,14 +25,13 @@ class LabelAnalysis:
     def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
         """The same two stages for any requests; their floors are below any useful MinConfidence."""
         del parameters
-        return (
-            Stage(OBJECTS, objects.ObjectDetector(models.load(objects.MODEL)), Every(STEP_MS)),
-            Stage(TAGS, tags.Tagger(models.load(tags.MODEL)), Every(STEP_MS)),
-        )
+        return object_stage(models, STEP_MS), tag_stage(models, STEP_MS)
 
-    def aggregator(self, parameters: Parameters, media: MediaInfo, index: FrameIndex) -> Aggregator:
+    def aggregator(
+        self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
+    ) -> Aggregator:
         """A timeline with the request's MinConfidence (50 where it names none) and its filters."""
-        del media, index
+        del media, index, galleries
         least = float(parameters.get("MinConfidence", MIN_CONFIDENCE))
         return LabelTimeline(OBJECTS, TAGS, 2 * STEP_MS, least, _filter(parameters))
 

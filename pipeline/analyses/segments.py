@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.aggregate.black import BlackRule
 from pipeline.aggregate.segments import LEAST_CONFIDENCE, SHOT, TECHNICAL_CUE, SegmentRequest, SegmentTimeline
+from pipeline.aggregate.types import Galleries
 from pipeline.analyses.types import Parameters, Stage
 from pipeline.detect.luma import DEFAULT_MAX_PIXEL_THRESHOLD, DEFAULT_MIN_COVERAGE, BlackLuma, stage_key
 from pipeline.detect.shots import MODEL, ShotTransitions
@@ -50,8 +51,11 @@ class SegmentAnalysis:
             stages.append(Stage(SHOT_STAGE, ShotTransitions(models.load(MODEL)), EveryFrame()))
         return stages
 
-    def aggregator(self, parameters: Parameters, media: MediaInfo, index: FrameIndex) -> SegmentTimeline:
+    def aggregator(
+        self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
+    ) -> SegmentTimeline:
         """The segments of one request."""
+        del galleries
         request = request_of(parameters)
         return SegmentTimeline(request, media, index, SHOT_STAGE, stage_key(request.black.threshold))
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipeline.aggregate.types import Aggregator
-from pipeline.detect.types import AnyDetector
+from pipeline.aggregate.types import Aggregator, Galleries
+from pipeline.detect.types import AnyDetector, Listener
 from pipeline.media.types import FrameIndex, MediaInfo, Sampling
 from pipeline.models.types import Models
 
@@ -19,12 +19,18 @@ class Stage:
     Attributes:
         key: Name of what is found; stages with equal keys in one pass run once, whoever asked for them.
         detector: The detector.
-        sampling: The frames it looks at.
+        sampling: The frames it looks at; of no meaning to a `Listener`.
+        needs: Key of the stage whose findings the detector is given with each frame, as `detect.types.Joined`; that stage must be in the
+            same list. Empty: it works on frames alone.
+        lane: Stages of one lane are one walk of one detector over the frames of all of them, so that each frame is looked at once.
+            Empty: a lane of its own.
     """
 
     key: str
-    detector: AnyDetector
+    detector: AnyDetector | Listener[Any]
     sampling: Sampling
+    needs: str = ""
+    lane: str = ""
 
 
 class Analysis(Protocol):
@@ -39,5 +45,11 @@ class Analysis(Protocol):
     def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
         """The stages that serve all these requests at once; thresholds are the loosest of them."""
 
-    def aggregator(self, parameters: Parameters, media: MediaInfo, index: FrameIndex) -> Aggregator:
-        """A fresh aggregator for one request; applies that request's own thresholds and filters."""
+    def aggregator(
+        self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
+    ) -> Aggregator:
+        """A fresh aggregator for one request; applies that request's own thresholds and filters.
+
+        Raises:
+            JobFailed: what the request names, for example its collection, is gone.
+        """

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from urllib.parse import quote
 
 import structlog
@@ -127,9 +128,9 @@ def _once(stages: Mapping[str, Sequence[Stage]], progress: Progress) -> Sequence
     by_key: dict[str, Stage] = {}
     for operation, wanted in stages.items():
         for stage in wanted:
-            users[stage.key].append(operation)
+            users[stage.lane or stage.key].append(operation)
             by_key.setdefault(stage.key, stage)
-    return [stoppable(stage, lambda key=key: progress.wants(users[key])) for key, stage in by_key.items()]  # type: ignore[misc]
+    return [stoppable(stage, partial(progress.wants, users[stage.lane or stage.key])) for stage in by_key.values()]
 
 
 def _packed(services: Services, chunk: Chunk, results: Mapping[str, StageResult]) -> dict[str, str]:

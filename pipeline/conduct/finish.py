@@ -11,6 +11,7 @@ from pipeline import analyses
 from pipeline.aggregate.feed import feed
 from pipeline.catalog import OPERATIONS
 from pipeline.conduct.facts import index_key, media_of, results_prefix, unpack_index
+from pipeline.conduct.galleries import galleries
 from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.settle import end_job, fail_jobs, settle_pass
 from pipeline.detect.columns import unpack
@@ -91,7 +92,7 @@ def _finish_job(
     services: Services, pass_: Pass, job: Job, chunks: Sequence[Chunk], media: MediaInfo, index: FrameIndex
 ) -> None:
     operation = OPERATIONS[job.operation]
-    aggregator = analyses.load(job.operation).aggregator(job.parameters, media, index)
+    aggregator = analyses.load(job.operation).aggregator(job.parameters, media, index, galleries(services, job.account))
     found = {
         stage: _detections(services.work, places)
         for stage, places in _places(job.operation, chunks, len(index.pts)).items()

@@ -1,10 +1,11 @@
 """Detectors that stop when no open job needs them any more, while others of the same decode go on."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.analyses.types import Stage
-from pipeline.detect.types import AnyDetector, Detector, Run, StretchDetector
+from pipeline.detect.types import AnyDetector, Detector, Listener, Run, StretchDetector
 from pipeline.errors import ReelsightError
 from pipeline.media.types import Frame, Stretch
 
@@ -17,12 +18,14 @@ class Unwanted(ReelsightError):  # noqa: N818 - what happened, not an error
 
 def stoppable(stage: Stage, wanted: Wanted) -> Stage:
     """The stage, raising `Unwanted` from its detector as soon as `wanted` says no."""
+    if isinstance(stage.detector, Listener):
+        return stage  # over in a moment
     detector: AnyDetector
     if isinstance(stage.detector, StretchDetector):
         detector = _StoppableStretch(stage.detector, wanted)
     else:
         detector = _StoppableFrames(stage.detector, wanted)
-    return Stage(stage.key, detector, stage.sampling)
+    return replace(stage, detector=detector)
 
 
 class _StoppableFrames:

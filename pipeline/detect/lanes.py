@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Protocol
 
-from pipeline.detect.types import AnyDetector, Detector, Run, StretchDetector
-from pipeline.media.types import Frame, Stretch
+import numpy as np
+
+from pipeline.detect.types import AnyDetector, Detector, Joined, Run, StretchDetector
+from pipeline.media.types import I64, Frame, Stretch
 
 FoundFrames = list[tuple[int, Any]]
 
@@ -44,27 +46,31 @@ class Batches:
 class Walked:
     """Feeds a run frame by frame; a frame that a damaged file lost is replaced by its predecessor."""
 
-    def __init__(self, run: Run[Any, Any], span: Stretch) -> None:
+    def __init__(self, run: Run[Any, Any], expected: I64) -> None:
         self._run = run
-        self._next = span.start
-        self._stop = span.stop
+        self._expected = expected
+        self._place = 0
         self._last: Any = None
 
     def add(self, index: int, prepared: Any) -> FoundFrames:
         """Answers that became known."""
         found = self._repeat_until(index, prepared if self._last is None else self._last)
         found += self._run.add(index, prepared)
-        self._next, self._last = index + 1, prepared
+        self._place += 1
+        self._last = prepared
         return found
 
     def finish(self) -> FoundFrames:
         """The remaining answers; none where no frame at all was decoded."""
         if self._last is None:
             return []
-        return self._repeat_until(self._stop, self._last) + list(self._run.finish())
+        end = int(self._expected[-1]) + 1
+        return self._repeat_until(end, self._last) + list(self._run.finish())
 
     def _repeat_until(self, index: int, prepared: Any) -> FoundFrames:
-        return [answer for number in range(self._next, index) for answer in self._run.add(number, prepared)]
+        begin, self._place = self._place, int(np.searchsorted(self._expected, index))
+        lost = self._expected[begin : self._place].tolist()
+        return [answer for number in lost for answer in self._run.add(number, prepared)]
 
 
 class Failure:
@@ -78,7 +84,8 @@ class Lane:
     """One detector on one stretch; `prepare` runs in the decoding thread, all else in the calling one.
 
     Attributes:
-        span: Frames that the detector wants to see, its context included.
+        span: Frames that the detector may want to see, its context included.
+        frames: (N,) int64 ascending: those it is to be fed; set before the first.
         found: Answers so far, in the order they became known.
         error: What the detector raised; nothing is fed to it any more.
         prepare_s: Seconds spent preparing.
@@ -92,6 +99,7 @@ class Lane:
         self._worker: Worker | None = None
         context = detector.context if isinstance(detector, StretchDetector) else 0
         self.span = Stretch(max(0, stretch.start - context), min(frame_count, stretch.stop + context))
+        self.frames: I64 = np.zeros(0, np.int64)
         self.found: FoundFrames = []
         self.error: Exception | None = None
         self.prepare_s = 0.0
@@ -115,6 +123,10 @@ class Lane:
         """No more frames will come."""
         self._step()
 
+    def fail(self, error: Exception) -> None:
+        """The lane is over: nothing more is fed to its detector, and what it found is void."""
+        self.error, self.found = error, []
+
     def in_order(self) -> FoundFrames:
         """The answers for the stretch by frame number."""
         inside = (answer for answer in self.found if self._stretch.start <= answer[0] < self._stretch.stop)
@@ -127,7 +139,7 @@ class Lane:
         try:
             self.found += self._answers(frames)
         except Exception as error:  # concerns this detector alone
-            self.error, self.found = error, []
+            self.fail(error)
         self.infer_s += perf_counter() - begun
 
     def _answers(self, frames: Sequence[tuple[int, Any]]) -> FoundFrames:
@@ -142,5 +154,30 @@ class Lane:
 
     def _open(self) -> Worker:
         if isinstance(self._detector, StretchDetector):
-            return Walked(self._detector.open(self._stretch, self._frame_count), self.span)
+            return Walked(self._detector.open(self._stretch, self._frame_count), self.frames)
         return Batches(self._detector)
+
+
+class Join:
+    """Holds the prepared frames of a lane until another lane has said what is in them."""
+
+    def __init__(self, lane: Lane, needed: Lane) -> None:
+        self._lane = lane
+        self._needed = needed
+        self._held: dict[int, Any] = {}
+        self._read = 0
+
+    def add(self, index: int, prepared: Any) -> None:
+        """Keeps a prepared frame."""
+        self._held[index] = prepared
+
+    def flow(self) -> None:
+        """Feeds the frames whose findings have become known; an error of the needed lane is this lane's too."""
+        if self._needed.error is not None:
+            self._lane.fail(self._needed.error)
+            self._held.clear()
+        for index, found in self._needed.found[self._read :]:
+            if index in self._held:
+                prepared = self._held.pop(index)
+                self._lane.add(index, prepared if isinstance(prepared, Failure) else Joined(prepared, found))
+        self._read = len(self._needed.found)

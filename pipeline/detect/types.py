@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from pipeline.media.types import F32, I64, Frame, Stretch
+from pipeline.media.limits import DecodeLimits
+from pipeline.media.types import F32, I64, Frame, FrameIndex, MediaInfo, Stretch
 
 Prepared = TypeVar("Prepared")
 Fed_contra = TypeVar("Fed_contra", contravariant=True)
@@ -69,6 +71,26 @@ class Values:
     values: F32
 
 
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Embeddings of the faces (or persons) of one frame, in the rows' order of the stage that found them.
+
+    Attributes:
+        vectors: (N, D) float32, rows of length 1; a row of zeros where none could be made.
+        quality: (N,) float32, 0 to 1: how much the embedding may be trusted when several of one track are averaged.
+    """
+
+    vectors: F32
+    quality: F32
+
+
+class Joined(NamedTuple):
+    """A prepared frame together with what another stage found in it; what detectors of stages with `needs` are fed."""
+
+    prepared: Any
+    found: Any
+
+
 class Detector(Protocol[Prepared, Found_co]):
     """Looks at single frames; stateless.
 
@@ -88,10 +110,10 @@ class Detector(Protocol[Prepared, Found_co]):
 
 
 class Run(Protocol[Fed_contra, Found_co]):
-    """One walk of a `StretchDetector` over consecutive frames."""
+    """One walk of a `StretchDetector` over the sampled frames of its span."""
 
     def add(self, index: int, prepared: Fed_contra) -> Iterable[tuple[int, Found_co]]:
-        """Answers (frame number, found) that became known; the frames come in order without gaps."""
+        """Answers (frame number, found) that became known; the sampled frames come in order without gaps."""
 
     def finish(self) -> Iterable[tuple[int, Found_co]]:
         """The remaining answers; no more frames exist (end of the context, or of the video)."""
@@ -109,7 +131,24 @@ class StretchDetector(Protocol[Prepared, Found_co]):
         """What the run needs of a frame; keeps no reference to the frame."""
 
     def open(self, stretch: Stretch, frame_count: int) -> Run[Prepared, Found_co]:
-        """A walk that answers for exactly the frames of `stretch`; it is fed up to `context` frames more on both sides."""
+        """A walk that answers for the sampled frames of `stretch`; it is fed those of up to `context` frames more on both sides.
+
+        Answers for other frames are dropped.
+        """
+
+
+@runtime_checkable
+class Listener(Protocol[Found_co]):
+    """Looks at other parts of the file than its pictures, for example at the sound."""
+
+    def listen(
+        self, path: str | Path, media: MediaInfo, index: FrameIndex, stretch: Stretch, limits: DecodeLimits
+    ) -> Iterable[tuple[int, Found_co]]:
+        """Answers for frames of the stretch, in order; they must not depend on where the video was cut.
+
+        Raises:
+            MediaError: the file cannot be read.
+        """
 
 
 AnyDetector = Detector[Any, Any] | StretchDetector[Any, Any]

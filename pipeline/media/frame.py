@@ -74,7 +74,7 @@ class Scalers:
 class DecodedFrame:
     """A `Frame` over FFmpeg's picture."""
 
-    __slots__ = ("_media", "_picture", "_scalers", "index", "timestamp")
+    __slots__ = ("_made", "_media", "_picture", "_scalers", "index", "timestamp")
 
     def __init__(
         self, picture: VideoFrame, media: MediaInfo, scalers: Scalers, index: int, timestamp: Timestamp
@@ -82,6 +82,7 @@ class DecodedFrame:
         self._picture = picture
         self._media = media
         self._scalers = scalers
+        self._made: dict[tuple[int, int], U8] = {}
         self.index = index
         self.timestamp = timestamp
 
@@ -106,11 +107,18 @@ class DecodedFrame:
         return "FULL" if is_full_range(self._picture) else "LIMITED"
 
     def rgb(self, width: int, height: int) -> U8:
-        """The whole picture scaled to (height, width, 3) RGB, 0 to 255; contiguous."""
+        """The whole picture scaled to (height, width, 3) RGB, 0 to 255; contiguous, read-only, made once per size."""
+        if (width, height) not in self._made:
+            self._made[width, height] = self._scaled(width, height)
+        return self._made[width, height]
+
+    def _scaled(self, width: int, height: int) -> U8:
         turns = self._media.rotation // 90
         stored = (height, width) if turns % 2 else (width, height)
         pixels = np.asarray(self._scalers.scale(self._picture, *stored, "rgb24").to_ndarray(), np.uint8)
-        return np.ascontiguousarray(np.rot90(pixels, -turns) if turns else pixels)
+        upright = np.ascontiguousarray(np.rot90(pixels, -turns) if turns else pixels)
+        upright.flags.writeable = False
+        return upright
 
     def luma(self) -> U8:
         """The stored luma plane (rows, columns) in `color_range`, not rotated; a view where the depth is 8 bits."""

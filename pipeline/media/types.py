@@ -156,7 +156,7 @@ class Frame(Protocol):
         """Range of the luma values."""
 
     def rgb(self, width: int, height: int) -> U8:
-        """The whole picture scaled to (height, width, 3) RGB, 0 to 255; contiguous."""
+        """The whole picture scaled to (height, width, 3) RGB, 0 to 255; contiguous, read-only, the same array for the same size."""
 
     def luma(self) -> U8:
         """The stored luma plane (rows, columns), 0 to 255 in `color_range`, not rotated; higher bit depths are shifted down."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from pipeline.aggregate.types import Record
+from pipeline.aggregate.types import NoGalleries, Record
 from pipeline.analyses.labels import ANALYSIS
 from pipeline.detect.boxes import areas, corners_of, intersections, iou
 from pipeline.detect.objects import ObjectDetector
@@ -46,7 +46,7 @@ def labels_of(library: Library, path: Path) -> dict[str, dict[str, Any]]:
     """Label name -> Label of a picture, as DetectLabels would answer at the video default of 50."""
     frame = still(path)
     found = {s.key: s.detector.detect([s.detector.prepare(frame)])[0] for s in ANALYSIS.stages([{}], library)}
-    timeline = ANALYSIS.aggregator({}, None, None)  # type: ignore[arg-type]
+    timeline = ANALYSIS.aggregator({}, None, None, NoGalleries())  # type: ignore[arg-type]
     records = [*timeline.add(0, Timestamp(0, Fraction(1)), found), *timeline.finish(Timestamp(1, Fraction(1)))]
     return {r.name: r.body["Label"] for r in records if r.aggregate == "TIMESTAMPS"}
 
@@ -126,7 +126,7 @@ def test_a_clip_of_many_shots_does_not_depend_on_how_it_is_cut(library: Library,
 def test_nothing_is_found_on_a_white_picture(library: Library) -> None:
     white = drawn(np.full((240, 320, 3), 255, np.uint8))
     found = {s.key: s.detector.detect([s.detector.prepare(white)])[0] for s in ANALYSIS.stages([{}], library)}
-    timeline = ANALYSIS.aggregator({}, None, None)  # type: ignore[arg-type]
+    timeline = ANALYSIS.aggregator({}, None, None, NoGalleries())  # type: ignore[arg-type]
     assert [*timeline.add(0, Timestamp(0, Fraction(1)), found), *timeline.finish(Timestamp(1, Fraction(1)))] == []
 
 

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.aggregate.feed import feed
+from pipeline.aggregate.types import NoGalleries
 from pipeline.analyses.segments import ANALYSIS
 from pipeline.detect.shots import color_histograms
 from pipeline.media.probe import probe
@@ -61,7 +62,7 @@ def analysed(path: Path, session: Session, places: Sequence[int] = ()) -> Clip:
         for key, result in run(path, media, index, Stretch(start, stop), stages, lambda done: None).items():
             assert result.error is None
             found[key] += result.found
-    records = feed(ANALYSIS.aggregator(REQUEST, media, index), index, media, found)
+    records = feed(ANALYSIS.aggregator(REQUEST, media, index, NoGalleries()), index, media, found)
     return Clip(media.frame_count, counted.windows, [dict(record.body) for record in records])
 
 

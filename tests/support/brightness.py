@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.aggregate.types import Aggregator, Record
+from pipeline.aggregate.types import Aggregator, Galleries, Record
 from pipeline.analyses.types import Parameters, Stage
 from pipeline.catalog import OPERATIONS, Operation
 from pipeline.detect.types import Values
@@ -95,7 +95,9 @@ class _Measuring:
                 models.load(each["NeedsModel"])
         return [Stage(self.name, _Measure(self.name, self.value, self.watch), EveryFrame())]
 
-    def aggregator(self, parameters: Parameters, media: MediaInfo, index: FrameIndex) -> Aggregator:
+    def aggregator(
+        self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
+    ) -> Aggregator:
         return _Lister(self.name, fails="FailsAtTheEnd" in parameters)
 
 

@@ -6,16 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.aggregate.feed import feed
-from pipeline.aggregate.types import Record
+from pipeline.aggregate.types import Galleries, NoGalleries, Record
 from pipeline.analyses.types import Analysis
 from pipeline.media.probe import probe
 from pipeline.media.types import Stretch
 from pipeline.models.types import Models
 from pipeline.run import run
 
+NOBODY = NoGalleries()
+
 
 def answered(
-    path: Path, analysis: Analysis, parameters: Mapping[str, Any], models: Models, cuts: int = 1
+    path: Path,
+    analysis: Analysis,
+    parameters: Mapping[str, Any],
+    models: Models,
+    cuts: int = 1,
+    galleries: Galleries = NOBODY,
 ) -> list[Record]:
     """The records of a clip that is analysed in `cuts` stretches."""
     media, index = probe(path)
@@ -26,4 +33,4 @@ def answered(
         for key, result in results.items():
             assert result.error is None
             found.setdefault(key, []).extend(result.found)
-    return list(feed(analysis.aggregator(parameters, media, index), index, media, found))
+    return list(feed(analysis.aggregator(parameters, media, index, galleries), index, media, found))

@@ -7,6 +7,7 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from pipeline.aggregate.faces import FaceTimeline
+from pipeline.aggregate.types import NoGalleries
 from pipeline.analyses.faces import ANALYSIS, FACES
 from pipeline.detect.types import Faces
 from pipeline.media.types import Timestamp
@@ -54,7 +55,7 @@ def test_items_are_of_the_shape_of_the_api() -> None:
 
 
 def test_frames_without_faces_make_no_items() -> None:
-    timeline = ANALYSIS.aggregator({"FaceAttributes": "ALL"}, None, None)  # type: ignore[arg-type]
+    timeline = ANALYSIS.aggregator({"FaceAttributes": "ALL"}, None, None, NoGalleries())  # type: ignore[arg-type]
     assert list(timeline.add(0, Timestamp(0, NTSC), {FACES: faces(0)})) == []
     assert list(timeline.add(1, Timestamp(1, NTSC), {})) == []
     assert list(timeline.finish(Timestamp(2, NTSC))) == []

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aggregate.labels import LabelFilter, LabelTimeline
-from pipeline.aggregate.types import Record
+from pipeline.aggregate.types import NoGalleries, Record
 from pipeline.analyses.labels import ANALYSIS, OBJECTS, TAGS
 from pipeline.detect.types import Detections, Tags
 from pipeline.labels.vocabulary import vocabulary
@@ -127,7 +127,7 @@ def test_tags_alone_make_labels_without_boxes() -> None:
     ],
 )
 def test_filters(settings: dict[str, list[str]], expected: set[str]) -> None:
-    timeline = ANALYSIS.aggregator({"Settings": {"GeneralLabels": settings}}, None, None)  # type: ignore[arg-type]
+    timeline = ANALYSIS.aggregator({"Settings": {"GeneralLabels": settings}}, None, None, NoGalleries())  # type: ignore[arg-type]
     frame = objects((CAR, 0.9), (PERSON, 0.9))
     found = [*timeline.add(0, Timestamp(0, MILLIS), frame), *timeline.finish(Timestamp(40, MILLIS))]
     assert {r.name for r in found} == expected
@@ -136,7 +136,7 @@ def test_filters(settings: dict[str, list[str]], expected: set[str]) -> None:
 def test_min_confidence_is_50_where_the_request_names_none() -> None:
     frame = objects((CAR, 0.55), (DOG, 0.45))
     for parameters, expected in (({}, {"Car"}), ({"MinConfidence": 0}, {"Car", "Dog"}), ({"MinConfidence": 60}, set())):
-        timeline = ANALYSIS.aggregator(parameters, None, None)  # type: ignore[arg-type]
+        timeline = ANALYSIS.aggregator(parameters, None, None, NoGalleries())  # type: ignore[arg-type]
         found = [*timeline.add(0, Timestamp(0, MILLIS), frame), *timeline.finish(Timestamp(40, MILLIS))]
         assert {r.name for r in found} & {"Car", "Dog"} == expected
 

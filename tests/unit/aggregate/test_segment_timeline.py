@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.aggregate.feed import feed
 from pipeline.aggregate.segments import SegmentTimeline
-from pipeline.aggregate.types import Record
+from pipeline.aggregate.types import NoGalleries, Record
 from pipeline.analyses.segments import ANALYSIS, SHOT_STAGE, request_of
 from pipeline.detect.luma import BlackLuma
 from pipeline.detect.shots import ShotTransitions
@@ -52,7 +52,7 @@ def answer(
     parameters: dict[str, Any], *, cut: float = 1.0, media: MediaInfo = MEDIA, index: FrameIndex = INDEX
 ) -> tuple[list[Record], SegmentTimeline]:
     """A cut after frame 299, frames 100 to 149 black."""
-    timeline = ANALYSIS.aggregator(parameters, media, index)
+    timeline = ANALYSIS.aggregator(parameters, media, index, NoGalleries())
     shots = [(frame, Values(np.float32((cut if frame == 299 else 0, 0)))) for frame in range(FRAMES)]
     dark = [(frame, Values(np.float32((1, 0, 0) if 100 <= frame < 150 else (0, 1, 1)))) for frame in range(FRAMES)]
     key = ANALYSIS.stages([parameters | {"SegmentTypes": ["TECHNICAL_CUE"]}], _Models())[0].key

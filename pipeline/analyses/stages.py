@@ -1,0 +1,25 @@
+"""The stages that several analyses share: in one pass each of them looks at a frame once, whoever asks for it.
+
+A stage's key says what it finds and how often; stages of one kind share a lane, so that analyses with other steps share frames as well.
+"""
+
+from pipeline.analyses.types import Stage
+from pipeline.detect import faces, objects, tags
+from pipeline.media.types import Every
+from pipeline.models.types import Models
+
+
+def object_stage(models: Models, step_ms: int) -> Stage:
+    """`Detections` of COCO's classes; needs the model `objects.MODEL`."""
+    detector = objects.ObjectDetector(models.load(objects.MODEL))
+    return Stage(f"objects-{step_ms}ms", detector, Every(step_ms), lane="objects")
+
+
+def tag_stage(models: Models, step_ms: int) -> Stage:
+    """`Tags` of ImageNet's classes; needs the model `tags.MODEL`."""
+    return Stage(f"tags-{step_ms}ms", tags.Tagger(models.load(tags.MODEL)), Every(step_ms), lane="tags")
+
+
+def face_stage(models: Models, step_ms: int) -> Stage:
+    """`Faces`; needs the model `faces.MODEL`."""
+    return Stage(f"faces-{step_ms}ms", faces.FaceDetector(models.load(faces.MODEL)), Every(step_ms), lane="faces")
