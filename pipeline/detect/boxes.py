@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.media.types import F32, I64
+from pipeline.media.types import F32, I64, Frame
 
 Size = tuple[int, int]
 
@@ -88,3 +88,15 @@ def input_size(aspect: float, pixels: int, step: int) -> Size:
         fitting,
         key=lambda size: (abs(log(size[0] / size[1] / aspect)) + abs(log(size[0] * size[1] / pixels)) / 4, size),
     )
+
+
+PICTURE_SIDE = 1280
+
+
+def picture_size(frame: Frame) -> Size:
+    """(width, height) at which crops are cut out of a frame: square pixels, as stored or down to `PICTURE_SIDE` on the long side.
+
+    All detectors that cut crops ask for this size, so that the picture is scaled once for all of them.
+    """
+    height = min(frame.height, PICTURE_SIDE, PICTURE_SIDE / frame.aspect)
+    return max(1, round(height * frame.aspect)), max(1, round(height))
