@@ -16,7 +16,7 @@ from pipeline.media.ahead import Pulse, ahead
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.reader import read
 from pipeline.media.sampling import sampled
-from pipeline.media.types import I64, FrameIndex, MediaInfo, Stretch
+from pipeline.media.types import I64, Frame, FrameIndex, MediaInfo, Stretch
 
 _QUEUED_FRAMES = 16
 _RENEW_S = 2.0
@@ -55,10 +55,8 @@ class StageResult:
 class _Source:
     """Frames decoded and prepared for the lanes that want them."""
 
-    def __init__(self, lanes: Mapping[str, Lane]) -> None:
+    def __init__(self, lanes: "Lanes") -> None:
         self._lanes = lanes
-        self._wanted = {name: frozenset(lane.frames.tolist()) for name, lane in lanes.items()}
-        self.numbers = _union(lane.frames for lane in lanes.values())
         self.pulse = Pulse()
         self.decode_s = 0.0
 
@@ -68,10 +66,9 @@ class _Source:
         """Frame number and what each lane made of the frame."""
         everything = Stretch(0, len(index.pts))
         begun = perf_counter()
-        for frame in read(path, media, index, everything, self.numbers, limits, self.pulse.beat):
+        for frame in read(path, media, index, everything, self._lanes.numbers, limits, self.pulse.beat):
             self.decode_s += perf_counter() - begun
-            takers = [name for name, wanted in self._wanted.items() if frame.index in wanted]
-            yield frame.index, {name: self._lanes[name].prepare(frame) for name in takers}
+            yield frame.index, self._lanes.prepared(frame)
             begun = perf_counter()
 
 
@@ -117,28 +114,30 @@ def run(
     Raises:
         MediaError: the video cannot be decoded, or decoding stalls.
     """
-    by_key = {stage.key: stage for stage in reversed(stages)}
+    by_key: dict[str, Stage] = {}
+    for stage in stages:
+        by_key.setdefault(stage.key, stage)
     watched = {key: stage for key, stage in by_key.items() if not isinstance(stage.detector, Listener)}
-    track = _Track(watched, index, stretch, media.frame_count)
-    source = _Source(track.lanes)
+    lanes = Lanes(watched, index, stretch, media.frame_count)
+    source = _Source(lanes)
     renewal = _Renewal(renew, stretch)
     done = stretch.start
     with ahead(source.frames(path, media, index, limits), _QUEUED_FRAMES, source.pulse, limits.stall_s) as items:
         for item in items:
             if item is not None:
                 done = item[0] + 1
-                track.add(*item)
+                lanes.add(*item)
             renewal.at(done)
-            if track.is_over():
+            if lanes.is_over():
                 break
-    track.finish()
+    lanes.finish()
     heard = {}
     for key, stage in by_key.items():
         if isinstance(stage.detector, Listener):
             renewal.now(done)
             heard[key] = _heard(stage.detector, path, media, index, stretch, limits)
     renewal.now(stretch.stop)
-    return {key: heard[key] if key in heard else track.result(key, source.decode_s) for key in by_key}
+    return {key: heard[key] if key in heard else lanes.result(key, source.decode_s) for key in by_key}
 
 
 def _heard(
@@ -157,26 +156,39 @@ def _heard(
     return StageResult(found, error, Timings(0.0, 0.0, perf_counter() - begun))
 
 
-class _Track:
-    """The lanes of a run: what each is fed, and who waits for whom."""
+class Lanes:
+    """The lanes of a run: what each is fed, and who waits for whom.
+
+    Attributes:
+        numbers: (N,) int64 ascending: the frames that some lane wants.
+    """
 
     def __init__(self, stages: Mapping[str, Stage], index: FrameIndex, stretch: Stretch, frame_count: int) -> None:
         self._lane_of = {key: stage.lane or key for key, stage in stages.items()}
-        first = {self._lane_of[key]: stage for key, stage in reversed(list(stages.items()))}
+        first: dict[str, Stage] = {}
+        for key, stage in stages.items():
+            first.setdefault(self._lane_of[key], stage)
         lanes = {name: Lane(cast("AnyDetector", stage.detector), stretch, frame_count) for name, stage in first.items()}
         self._needs = {name: self._lane_of[stage.needs] for name, stage in first.items() if stage.needs}
-        self.lanes = {name: lanes[name] for name in TopologicalSorter(_graph(lanes, self._needs)).static_order()}
+        self._lanes = {name: lanes[name] for name in TopologicalSorter(_graph(lanes, self._needs)).static_order()}
         self._sampled = {key: sampled(stage.sampling, index, stretch) for key, stage in stages.items()}
-        for name in reversed(self.lanes):  # those who need come first, so that what they need sees their frames too
+        for name in reversed(self._lanes):  # those who need come first, so that what they need sees their frames too
             lane = lanes[name]
             mine = [stage for key, stage in stages.items() if self._lane_of[key] == name]
             needing = [lanes[other].frames for other, needed in self._needs.items() if needed == name]
             lane.frames = _union([*(sampled(stage.sampling, index, lane.span) for stage in mine), *needing])
         self._joins = {name: Join(lanes[name], lanes[needed]) for name, needed in self._needs.items()}
+        self._wanted = {name: frozenset(lane.frames.tolist()) for name, lane in lanes.items()}
+        self.numbers = _union(lane.frames for lane in lanes.values())
+
+    def prepared(self, frame: Frame) -> dict[str, Any]:
+        """What each lane that wants the frame makes of it; called in the decoding thread."""
+        takers = [name for name, wanted in self._wanted.items() if frame.index in wanted]
+        return {name: self._lanes[name].prepare(frame) for name in takers}
 
     def add(self, number: int, prepared: Mapping[str, Any]) -> None:
         """Feeds what was made of one frame."""
-        for name, lane in self.lanes.items():
+        for name, lane in self._lanes.items():
             join = self._joins.get(name)
             if name in prepared:
                 (join or lane).add(number, prepared[name])
@@ -185,18 +197,18 @@ class _Track:
 
     def finish(self) -> None:
         """No more frames will come."""
-        for name, lane in self.lanes.items():
+        for name, lane in self._lanes.items():
             if name in self._joins:
                 self._joins[name].flow()
             lane.finish()
 
     def is_over(self) -> bool:
         """Whether there were lanes and all have failed."""
-        return bool(self.lanes) and all(lane.error for lane in self.lanes.values())
+        return bool(self._lanes) and all(lane.error for lane in self._lanes.values())
 
     def result(self, key: str, decode_s: float) -> StageResult:
         """What the stage's lane found in the stage's own frames."""
-        lane, mine = self.lanes[self._lane_of[key]], frozenset(self._sampled[key].tolist())
+        lane, mine = self._lanes[self._lane_of[key]], frozenset(self._sampled[key].tolist())
         found = [answer for answer in lane.in_order() if answer[0] in mine]
         return StageResult(found, lane.error, Timings(decode_s, lane.prepare_s, lane.infer_s))
 

@@ -32,7 +32,7 @@ from pipeline import analyses, logs
 from pipeline.analyses.types import Stage
 from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS
-from pipeline.detect.lanes import Lane
+from pipeline.detect.types import Listener
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.probe import probe
 from pipeline.media.reader import read
@@ -40,6 +40,7 @@ from pipeline.media.sampling import sampled
 from pipeline.media.types import Stretch
 from pipeline.models.threads import cores
 from pipeline.models.types import Models, Session
+from pipeline.run import Lanes
 from scripts import pulled
 
 
@@ -122,7 +123,11 @@ def decode(video: Path, names: list[str]) -> dict[str, Any]:
     media, index = probe(video)
     stretch = Stretch(0, media.frame_count)
     stages = stages_of(names, pulled.library())
-    wanted = np.unique(np.concatenate([sampled(stage.sampling, index, stretch) for stage in stages.values()]))
+    wanted = np.unique(
+        np.concatenate(
+            [sampled(s.sampling, index, stretch) for s in stages.values() if not isinstance(s.detector, Listener)]
+        )
+    )
     took = {}
     for threads in sorted({1, cores()}):
         begun = time.perf_counter()
@@ -137,14 +142,11 @@ def inference(video: Path, names: list[str]) -> dict[str, Any]:
     stretch = Stretch(0, media.frame_count)
     models = TimedModels(pulled.library())
     stages = stages_of(names, models)
-    lanes = {key: Lane(stage.detector, stretch, media.frame_count) for key, stage in stages.items()}
-    takers = {key: set(sampled(stage.sampling, index, stretch).tolist()) for key, stage in stages.items()}
-    for frame in read(video, media, index, stretch):
-        for key, lane in lanes.items():
-            if frame.index in takers[key]:
-                lane.add(frame.index, lane.prepare(frame))
-    for lane in lanes.values():
-        lane.finish()
+    watched = {key: stage for key, stage in stages.items() if not isinstance(stage.detector, Listener)}
+    lanes = Lanes(watched, index, stretch, media.frame_count)
+    for frame in read(video, media, index, stretch, lanes.numbers):
+        lanes.add(frame.index, lanes.prepared(frame))
+    lanes.finish()
     per_model = {f"model {name}": seconds for name, seconds in models.spent.items()}
     return {
         "inference_s": sum(models.spent.values()),
