@@ -16,16 +16,9 @@ from botocore.model import OperationModel
 
 from api.dispatch import built
 from api.protocol import model
+from scripts.members import REAL, members, statements
 
 PAGE = ROOT / "docs" / "coverage.md"
-DIFFERENCES = """\
-- `StartFaceDetection`: `FaceAttributes` `ALL` is accepted and answered with the default attributes: box, confidence, five landmarks,
-  pose, quality.
-- `StartSegmentDetection`: of the technical cues only `BlackFrames` are detected; `ColorBars`, `EndCredits`, `OpeningCredits`, `Slate`,
-  `StudioLogo` and `Content` are not yet.
-- `BlackFrames` are judged by their pictures alone; Amazon's must also be silent. `AudioMetadata` describes the streams all the same.
-- `StartLabelDetection`: inclusion and exclusion filters compare names and categories letter by letter, upper and lower case included."""
-"""What a caller of a served operation would otherwise find out by surprise."""
 
 
 def page() -> str:
@@ -49,12 +42,11 @@ def _lines() -> Iterator[str]:
         errors = sorted(model.declared_errors(operation) - common)
         yield f"| `{name}` | {'yes' if name in served else '–'} | {', '.join(required) or '–'} | {', '.join(errors) or '–'} |"
     yield ""
-    yield "## Where answers differ from Amazon's"
+    yield "## What is answered, member by member"
     yield ""
-    yield f"Of the analyses of stored videos {', '.join(_of_videos(operations, served))} are not built yet. Those that are:"
+    yield "Of the served operations; a member stands for all that is in it unless that is listed itself."
     yield ""
-    yield DIFFERENCES
-    yield ""
+    yield from _members(operations, served)
     yield "## How requests are checked"
     yield ""
     yield "Constraints of the model (required, type, length, range, pattern, enum) are checked for every served operation. A wrong JSON"
@@ -66,11 +58,24 @@ def _lines() -> Iterator[str]:
     yield "client's Host header on, or `REELSIGHT_PUBLIC_URL` and `REELSIGHT_PUBLIC_HTTPS_URL` must name what clients call."
 
 
-def _of_videos(operations: Mapping[str, OperationModel], served: Collection[str]) -> Iterator[str]:
-    """Operations that would start an analysis of a stored video, and are not served."""
-    for name, operation in sorted(operations.items()):
-        if name not in served and "Video" in (operation.input_shape.required_members if operation.input_shape else []):
-            yield f"`{name}`"
+def _members(operations: Mapping[str, OperationModel], served: Collection[str]) -> Iterator[str]:
+    """A table of output members per served operation."""
+    stated = statements()
+    if unknown := sorted(set(stated) - set(served)):
+        raise ValueError(f"members.toml speaks of {', '.join(unknown)}, which are not served")
+    for name in sorted(served):
+        rows = [row for member in members(operations[name], stated.get(name, {})) for row in member.rows()]
+        real = [f"`{row.path}`" for row in rows if row.statement == REAL]
+        other = [row for row in rows if row.statement != REAL]
+        yield f"### `{name}`"
+        yield ""
+        yield f"Real: {', '.join(real) or 'the empty answer'}."
+        yield ""
+        if other:
+            yield "| member | answered |"
+            yield "|---|---|"
+            yield from (f"| `{row.path}` | {row.statement} |" for row in other)
+            yield ""
 
 
 def main() -> int:
