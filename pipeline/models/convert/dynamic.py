@@ -1,11 +1,14 @@
-"""ONNX files published for one fixed picture size, freed from it."""
+"""ONNX files published for one picture of one size at a time, freed from that."""
+
+from collections.abc import Mapping
 
 import onnx
 from onnx import numpy_helper
 
 from pipeline.errors import ModelError
 
-FREE = {0: "batch", 2: "height", 3: "width"}
+BATCH = {0: "batch"}
+BATCH_AND_SIZE = {0: "batch", 2: "height", 3: "width"}
 
 
 def dynamic(raw: bytes) -> bytes:
@@ -14,6 +17,19 @@ def dynamic(raw: bytes) -> bytes:
     Raises:
         ModelError: not an ONNX file with one picture as input.
     """
+    return _freed(raw, BATCH_AND_SIZE)
+
+
+def batched(raw: bytes) -> bytes:
+    """The (N, C, H, W) network with a free batch; weights are no longer inputs.
+
+    Raises:
+        ModelError: not an ONNX file with one picture as input.
+    """
+    return _freed(raw, BATCH)
+
+
+def _freed(raw: bytes, free: Mapping[int, str]) -> bytes:
     try:
         model = onnx.load_from_string(raw)
     except Exception as error:
@@ -25,7 +41,7 @@ def dynamic(raw: bytes) -> bytes:
         graph.input.remove(value)
     if len(graph.input) != 1 or len(graph.input[0].type.tensor_type.shape.dim) != 4:
         raise ModelError("the network's input is not one picture")
-    for axis, name in FREE.items():
+    for axis, name in free.items():
         graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
     del graph.value_info[:]
     for output in graph.output:
@@ -34,7 +50,7 @@ def dynamic(raw: bytes) -> bytes:
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelError(f"the network does not work at other sizes: {error}") from error
+        raise ModelError(f"the network does not work with other shapes: {error}") from error
     return bytes(model.SerializeToString())
 
 

@@ -31,6 +31,12 @@ def _dynamic(files: Mapping[str, Path], _sources: Sources) -> bytes:
     return dynamic(_only(files))
 
 
+def _batched(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.dynamic import batched
+
+    return batched(_only(files))
+
+
 def _paddle(files: Mapping[str, Path], sources: Sources) -> bytes:
     from pipeline.models.convert.paddle import paddle
 
@@ -69,6 +75,7 @@ def _only(files: Mapping[str, Path]) -> bytes:
 RECIPES: Mapping[str, Recipe] = {
     "onnx": _onnx,
     "dynamic": _dynamic,
+    "batched": _batched,
     "paddle": _paddle,
     "picodet": _picodet,
     "tflite-detector": _tflite_detector,
