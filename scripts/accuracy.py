@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Scores real runs against ground truth.
 
-    scripts/accuracy.py --media DIR [--json FILE] [--predictions OUT] [--only shots,cues,faces,labels]
+    scripts/accuracy.py --media DIR [--json FILE] [--predictions OUT] [--only FIGURES]
 
 DIR holds `truth/*.json` beside the media it names. Every figure that the truth allows is printed; OUT gets the raw answers as
 OUT/<analysis>/<path of the media file in DIR>.json, shaped as the Get* answers for clips and as the Detect* answers for photos. Photos are
@@ -28,11 +28,9 @@ from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS, by_analysis
 from pipeline.errors import ReelsightError
 from pipeline.models.types import Models
-from scripts import pulled, scoring
-from scripts.metrics import Pages, truth
-from scripts.score_segments import black_truth, shot_truth
-
-FIGURES = ("shots", "cues", "faces", "labels")
+from scripts import pulled
+from scripts.figures import FIGURES, needed, score
+from scripts.metrics import Pages
 
 
 def main() -> None:
@@ -41,55 +39,37 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--json", type=Path, help="where to write all figures")
     parser.add_argument("--predictions", type=Path, help="where to keep the raw answers")
-    parser.add_argument("--only", default=",".join(FIGURES), help="some of shots,cues,faces,labels")
+    parser.add_argument("--only", default=",".join(FIGURES), help="some of them, separated by commas")
     arguments = parser.parse_args()
     logs.configure("WARNING", "console")
     if not (arguments.media / "truth").is_dir():
         parser.error(f"{arguments.media} has no folder truth/")
-    only = set(arguments.only.split(","))
-    if unknown := only - set(FIGURES):
+    only = list(dict.fromkeys(arguments.only.split(",")))
+    if unknown := set(only) - set(FIGURES):
         parser.error(f"--only: no figures are called {', '.join(sorted(unknown))}")
-    wanted = dict(needed(arguments.media, only))
+    wanted = needed(arguments.media, only)
     if not wanted:
         parser.error(f"{arguments.media} has no media that its truth names")
     models = pulled.complete({by_analysis(name).name for names in wanted.values() for name in names})
     with tempfile.TemporaryDirectory() as scratch:
         out = arguments.predictions or Path(scratch)
         predict(arguments.media, wanted, models, out)
-        figures = scoring.score(
+        figures = score(
             arguments.media,
             lambda analysis, file: load(out, analysis, file) if analysis in wanted.get(file, ()) else None,
+            only,
         )
     print(table(figures))
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
-def needed(folder: Path, only: set[str]) -> Iterable[tuple[str, list[str]]]:
-    """(media file, analyses) that the truth asks for and that exist."""
-    asked: dict[str, set[str]] = {}
-
-    def ask(figure: str, analysis: str, files: Iterable[str]) -> None:
-        if figure in only:
-            for file in files:
-                asked.setdefault(file, set()).add(analysis)
-
-    ask("shots", "segments", (video["file"] for video in shot_truth(folder)))
-    ask("cues", "segments", (file for file, _, _ in black_truth(folder)))
-    faces, labels = truth(folder, "faces") or {}, truth(folder, "labels") or {}
-    ask("faces", "faces", [*faces.get("boxes", {}), *faces.get("counts", {})])
-    ask("labels", "labels", [*labels.get("labels", {}), *labels.get("coco_boxes", {})])
-    for file, analyses in sorted(asked.items()):
-        if (folder / file).is_file():
-            yield file, sorted(analyses)
-
-
-def predict(folder: Path, wanted: Mapping[str, list[str]], models: Models, out: Path) -> None:
+def predict(folder: Path, wanted: Mapping[str, set[str]], models: Models, out: Path) -> None:
     """Writes one answer per media file and analysis."""
     began, length = time.monotonic(), 0.0
     for file in (bar := tqdm(list(wanted), unit="file")):
         bar.set_postfix_str(file)
-        operations = [by_analysis(name) for name in wanted[file]]
+        operations = [by_analysis(name) for name in sorted(wanted[file])]
         photo = file.startswith("images/")
         try:
             with tempfile.TemporaryDirectory() as scratch:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import scoring
+from scripts.figures import FIGURES, score
 from scripts.metrics import iou, match, pixels, rates
 from scripts.score_segments import score_black, score_shots
 
@@ -71,4 +71,4 @@ def test_black_ranges_are_compared_by_their_limits() -> None:
 def test_what_was_not_asked_for_has_no_figures(tmp_path: Path) -> None:
     (tmp_path / "truth").mkdir()
     (tmp_path / "truth" / "faces.json").write_text('{"boxes": {"a.jpg": []}, "counts": {"a.jpg": 0}}')
-    assert scoring.score(tmp_path, lambda *_: None) == {}
+    assert score(tmp_path, lambda *_: None, FIGURES) == {}
