@@ -24,6 +24,7 @@ class Operation:
         metadata_is_list: True where the Get answer wraps VideoMetadata in a list.
         echoes_request: True where the Get answer has GetRequestMetadata.
         collection: Member of the Start request that names a face collection, which must exist; empty: none does.
+        step_ms: Milliseconds between the frames that are looked at, unless the operator sets others; 0: every frame, always.
         minimal: The members beyond Video that a Start request cannot omit, with values that leave nothing out.
     """
 
@@ -35,6 +36,7 @@ class Operation:
     metadata_is_list: bool = False
     echoes_request: bool = False
     collection: str = ""
+    step_ms: int = 500
     minimal: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -69,10 +71,20 @@ OPERATIONS: Mapping[str, Operation] = {
             result_key="Segments",
             orders={"TIMESTAMP": ("index", "timestamp_ms")},
             metadata_is_list=True,
+            step_ms=0,
             minimal={"SegmentTypes": ("SHOT", "TECHNICAL_CUE")},
         ),
     )
 }
+
+
+STEP = "StepMs"
+"""Member of a job's parameters beside those of its request: the step it is analysed with, kept for as long as the job lives."""
+
+
+def step_ms(operation: Operation, parameters: Mapping[str, Any]) -> int:
+    """Milliseconds between the frames that a job of the operation looks at."""
+    return int(parameters.get(STEP, operation.step_ms))
 
 
 def by_analysis(analysis: str) -> Operation:

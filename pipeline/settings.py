@@ -4,16 +4,20 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pipeline.catalog import OPERATIONS
 from pipeline.errors import SetupError
 
 DEFAULT_DATA_DIR = Path("~/.local/share/reelsight").expanduser()
+MAX_STEP_MS = 500
+"""As fine as Amazon samples; a coarser step would miss what it finds."""
 MAX_SOCKET_PATH = 100
 """Bytes; Linux allows 107 for a unix socket, others fewer."""
 
@@ -90,6 +94,8 @@ class Settings(BaseSettings):
     page_token_ttl: timedelta = timedelta(hours=24)
     """How long a NextToken may be used."""
 
+    sampling_ms: Mapping[str, int] = {}
+    """Analysis -> milliseconds between the frames it looks at, 1 to 500, for example {"persons": 100}; a job keeps what it started with."""
     concurrency: int | None = None
     """Worker children for video; None: one per two cores, at least one."""
     threads: int | None = None
@@ -116,6 +122,17 @@ class Settings(BaseSettings):
     """Least important events that are logged, on standard error."""
     log_format: Literal["json", "console"] = "json"
     """One JSON object per event, or lines for people."""
+
+    @field_validator("sampling_ms")
+    @classmethod
+    def _samples(cls, steps: Mapping[str, int]) -> Mapping[str, int]:
+        known = {operation.analysis for operation in OPERATIONS.values() if operation.step_ms}
+        for analysis, step in steps.items():
+            if analysis not in known:
+                raise ValueError(f"there is no sampled analysis {analysis!r}; there are {', '.join(sorted(known))}")
+            if not 1 <= step <= MAX_STEP_MS:
+                raise ValueError(f"{analysis}: {step} is not within 1 to {MAX_STEP_MS}")
+        return steps
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from pipeline.catalog import Operation
+from pipeline.catalog import STEP, Operation
 from pipeline.errors import RequestError
 from pipeline.jobs.types import Job, JobState, VideoRef
 from pipeline.objects.types import NoSuchObjectError, ObjectInfo
@@ -46,7 +46,7 @@ def submit(
         id=secrets.token_hex(32),
         account=account,
         operation=operation.name,
-        parameters={name: value for name, value in request.items() if name not in NOT_OWN},
+        parameters=_parameters(services, operation, request),
         video=video,
         state=JobState.QUEUED,
         created_at=now,
@@ -56,6 +56,13 @@ def submit(
         topic_arn=topic,
     )
     return {"JobId": _added(services, operation, job, now).id}
+
+
+def _parameters(services: Services, operation: Operation, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The operation's own members, and the step it is sampled with."""
+    own = {name: value for name, value in request.items() if name not in NOT_OWN}
+    step = services.settings.sampling_ms.get(operation.analysis)
+    return own if step is None else own | {STEP: step}
 
 
 def request_hash(operation: Operation, request: Mapping[str, Any]) -> str:
