@@ -4,7 +4,7 @@ A stage's key says what it finds and how often; stages of one kind share a lane,
 """
 
 from pipeline.analyses.types import Stage
-from pipeline.detect import faces, objects, tags
+from pipeline.detect import faces, objects, tags, text_boxes
 from pipeline.media.types import Every
 from pipeline.models.types import Models
 
@@ -23,3 +23,9 @@ def tag_stage(models: Models, step_ms: int) -> Stage:
 def face_stage(models: Models, step_ms: int) -> Stage:
     """`Faces`; needs the model `faces.MODEL`."""
     return Stage(f"faces-{step_ms}ms", faces.FaceDetector(models.load(faces.MODEL)), Every(step_ms), lane="faces")
+
+
+def text_box_stage(models: Models, step_ms: int) -> Stage:
+    """`TextBoxes`: where text is; needs the model `text_boxes.MODEL`."""
+    detector = text_boxes.TextBoxDetector(models.load(text_boxes.MODEL))
+    return Stage(f"text-boxes-{step_ms}ms", detector, Every(step_ms), lane="text-boxes")

@@ -84,6 +84,20 @@ class Embeddings:
     quality: F32
 
 
+@dataclass(frozen=True, slots=True)
+class TextBoxes:
+    """Lines of text in one frame, not read yet, from top to bottom.
+
+    Attributes:
+        quads: (N, 4, 2) float32 ratios x, y of the displayed frame, 0 to 1: corners of a rotated rectangle, clockwise from the top left
+            as seen along the side that is nearer to horizontal. Upright text is wider than high; a line that runs up or down is higher.
+        scores: (N,) float32, 0 to 1: how sure it is that there is text.
+    """
+
+    quads: F32
+    scores: F32
+
+
 class Joined(NamedTuple):
     """A prepared frame together with what another stage found in it; what detectors of stages with `needs` are fed."""
 

@@ -1,0 +1,165 @@
+"""Where text is: rotated boxes of lines with PP-OCRv6's detector.
+
+Source: Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", AAAI 2020; thresholds as PaddleOCR publishes
+them beside the weights (PP-OCRv6_tiny_det, inference.yml).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+
+from pipeline.detect.boxes import Size, input_size
+from pipeline.detect.types import TextBoxes
+from pipeline.media.types import F32, U8, Frame
+from pipeline.models.types import Session
+
+F64 = NDArray[np.float64]
+
+MODEL = "text-boxes-ppocrv6-tiny"
+STEP = 32
+PIXELS = 960 * 544
+ENLARGED = 4
+PIXEL_FLOOR = 0.2
+SCORE_FLOOR = 0.4
+UNCLIP = 1.4
+LEAST_SIDE = 3
+MOST = 1000
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_NEIGHBOURS = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A rotated rectangle.
+
+    Attributes:
+        centre: (2,) x, y.
+        axes: (2, 2) unit vectors: along the side that is nearer to horizontal, to the right; across it, downwards.
+        half: (2,) half of the sides along these axes.
+    """
+
+    centre: F64
+    axes: F64
+    half: F64
+
+    def corners(self) -> F64:
+        """(4, 2) clockwise from the top left, as seen along the first axis."""
+        signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+        corners: F64 = self.centre + (signs * self.half) @ self.axes
+        return corners
+
+    def grown(self, by: float) -> "Rectangle":
+        """The rectangle with all sides moved outwards."""
+        return Rectangle(self.centre, self.axes, self.half + by)
+
+    def unclip_distance(self, ratio: float) -> float:
+        """How far a shrunk text region grows back: area times ratio by perimeter."""
+        width, height = 2 * self.half
+        return float(width * height * ratio / (2 * (width + height)))
+
+    def covers(self, points: F64) -> NDArray[np.bool_]:
+        """(...,) whether each of the points (..., 2) lies inside."""
+        inside: NDArray[np.bool_] = np.all(np.abs((points - self.centre) @ self.axes.T) <= self.half, axis=-1)
+        return inside
+
+
+def smallest_rectangle(points: F64) -> Rectangle:
+    """The rectangle of least area around points (N, 2) that do not lie on one line."""
+    outline = points[ConvexHull(points).vertices]
+    edges = np.roll(outline, -1, axis=0) - outline
+    turns = np.arctan2(edges[:, 1], edges[:, 0]) % (np.pi / 2)
+    turns = np.where(turns > np.pi / 4, turns - np.pi / 2, turns)
+    axes = np.stack([np.cos(turns), np.sin(turns), -np.sin(turns), np.cos(turns)], axis=1).reshape(-1, 2, 2)
+    spread = axes @ outline.T
+    low, high = spread.min(axis=2), spread.max(axis=2)
+    best = int(np.prod(high - low, axis=1).argmin())
+    middle = (low[best] + high[best]) / 2 @ axes[best]
+    return Rectangle(middle, axes[best], (high[best] - low[best]) / 2)
+
+
+def rectangles(chances: F32) -> Iterator[tuple[Rectangle, float]]:
+    """Grown rectangles, in pixels, and scores of the text regions of a map (H, W) of probabilities that a pixel is the core of a line."""
+    regions, _ = ndimage.label(chances > PIXEL_FLOOR, _NEIGHBOURS)
+    places = ndimage.find_objects(regions)
+    for number, (rows, columns) in enumerate(places[:MOST], 1):
+        if max(rows.stop - rows.start, columns.stop - columns.start) < LEAST_SIDE:
+            continue
+        origin = np.array([columns.start, rows.start], float)
+        found = smallest_rectangle(_outline(regions[rows, columns] == number) + origin)
+        if 2 * found.half.min() < LEAST_SIDE:
+            continue
+        score = _score(chances[rows, columns], found, origin)
+        if score >= SCORE_FLOOR:
+            yield found.grown(found.unclip_distance(UNCLIP)), score
+
+
+def _outline(mask: NDArray[np.bool_]) -> F64:
+    """(N, 2) corners of the outermost pixels of every row of a mask."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    left = mask[rows].argmax(axis=1)
+    right = mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
+    return np.array(
+        [(x, y + dy) for y, *ends in zip(rows, left, right, strict=True) for x in ends for dy in (0, 1)], float
+    )
+
+
+def _score(chances: F32, rectangle: Rectangle, origin: F64) -> float:
+    """Mean probability inside the rectangle."""
+    rows, columns = np.indices(chances.shape)
+    inside = rectangle.covers(np.stack([columns, rows], axis=-1) + 0.5 + origin)
+    return float(chances[inside].mean()) if inside.any() else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A frame made ready.
+
+    Attributes:
+        pixels: (H, W, 3) RGB of the stretched frame, sides multiples of 32.
+    """
+
+    pixels: U8
+
+
+def text_input(frame: Frame) -> Size:
+    """(width, height) of the detector's input: of about `PIXELS`, but small frames no more than doubled."""
+    return input_size(frame.aspect, min(PIXELS, ENLARGED * frame.width * frame.height), STEP)
+
+
+@dataclass(frozen=True, slots=True)
+class TextBoxDetector:
+    """Lines of text of whole frames, not read yet.
+
+    Attributes:
+        session: The model.
+        batch: Frames per call of `detect`, at most.
+    """
+
+    session: Session
+    batch: int = 1
+
+    def prepare(self, frame: Frame) -> Prepared:
+        """The stretched frame."""
+        return Prepared(frame.rgb(*text_input(frame)))
+
+    def detect(self, prepared: Sequence[Prepared]) -> Sequence[TextBoxes]:
+        """One answer per prepared frame."""
+        pixels = np.stack([p.pixels[..., ::-1] for p in prepared]).astype(np.float32) / 255
+        planes = np.ascontiguousarray(((pixels - _MEAN) / _STD).transpose(0, 3, 1, 2))
+        (maps,) = self.session.run({"x": planes})
+        return [_boxes(chances[0]) for chances in maps]
+
+
+def _boxes(chances: F32) -> TextBoxes:
+    size = np.array(chances.shape[::-1], float)
+    found = sorted(rectangles(chances), key=lambda pair: (pair[0].centre[1], pair[0].centre[0]))
+    corners = np.array([rectangle.corners() for rectangle, _ in found]).reshape(-1, 4, 2)
+    return TextBoxes(
+        quads=np.clip(corners / size, 0, 1).astype(np.float32),
+        scores=np.array([score for _, score in found], np.float32),
+    )
