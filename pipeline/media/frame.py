@@ -122,18 +122,23 @@ class DecodedFrame:
 
     def luma(self) -> U8:
         """The stored luma plane (rows, columns) in `color_range`, not rotated; a view where the depth is 8 bits."""
-        picture, layout = self._picture, self._picture.format
-        depth = layout.components[0].bits
-        packed = len({part.plane for part in layout.components}) < min(2, len(layout.components))
-        if layout.is_rgb or layout.has_palette or depth < 8 or (packed and len(layout.components) == 2):
-            return _plane(self._scalers.scale(picture, picture.width, picture.height, "gray"), np.uint8)
-        if packed:
-            return _plane(picture.reformat(format="yuv444p"), np.uint8)  # packed: yuyv422 and its like
-        if depth == 8:
-            return _plane(picture, np.uint8)
-        # Formats like p010 keep their bits at the top of the word, planar ones at the bottom.
-        shift = 8 if layout.name.startswith(("p0", "p2", "p4")) else depth - 8
-        return (_plane(picture, np.uint16) >> shift).astype(np.uint8)
+        return luma_plane(self._picture, self._scalers)
+
+
+def luma_plane(picture: VideoFrame, scalers: Scalers) -> U8:
+    """The stored luma of any picture, (rows, columns) in its own range; a view where the depth is 8 bits."""
+    layout = picture.format
+    depth = layout.components[0].bits
+    packed = len({part.plane for part in layout.components}) < min(2, len(layout.components))
+    if layout.is_rgb or layout.has_palette or depth < 8 or (packed and len(layout.components) == 2):
+        return _plane(scalers.scale(picture, picture.width, picture.height, "gray"), np.uint8)
+    if packed:
+        return _plane(picture.reformat(format="yuv444p"), np.uint8)  # packed: yuyv422 and its like
+    if depth == 8:
+        return _plane(picture, np.uint8)
+    # Formats like p010 keep their bits at the top of the word, planar ones at the bottom.
+    shift = 8 if layout.name.startswith(("p0", "p2", "p4")) else depth - 8
+    return (_plane(picture, np.uint16) >> shift).astype(np.uint8)
 
 
 def _plane(picture: VideoFrame, dtype: type[np.uint8] | type[np.uint16]) -> U8:
