@@ -4,7 +4,7 @@ A stage's key says what it finds and how often; stages of one kind share a lane,
 """
 
 from pipeline.analyses.types import Stage
-from pipeline.detect import faces, objects, tags, text_boxes
+from pipeline.detect import embeddings, faces, objects, tags, text_boxes
 from pipeline.media.types import Every
 from pipeline.models.types import Models
 
@@ -23,6 +23,13 @@ def tag_stage(models: Models, step_ms: int) -> Stage:
 def face_stage(models: Models, step_ms: int) -> Stage:
     """`Faces`; needs the model `faces.MODEL`."""
     return Stage(f"faces-{step_ms}ms", faces.FaceDetector(models.load(faces.MODEL)), Every(step_ms), lane="faces")
+
+
+def embedding_stage(models: Models, step_ms: int) -> Stage:
+    """`Embeddings` of the faces of `face_stage` at the same step; needs the model `embeddings.MODEL`."""
+    key, needs = f"face-embeddings-{step_ms}ms", f"faces-{step_ms}ms"
+    detector = embeddings.FaceEmbedder(models.load(embeddings.MODEL))
+    return Stage(key, detector, Every(step_ms), needs=needs, lane="face-embeddings")
 
 
 def text_box_stage(models: Models, step_ms: int) -> Stage:
