@@ -41,7 +41,7 @@ def test_a_painted_line_is_found_and_grown(degrees: float) -> None:
     core = rectangle(160, 100, degrees, 140, 14)
     ((found, score),) = rectangles(painted((200, 320), [core]))
     grown = core.grown(140 * 14 * UNCLIP / (2 * (140 + 14)))
-    assert found.corners() == pytest.approx(grown.corners(), abs=2)
+    assert found.corners() == pytest.approx(grown.corners(), abs=3)
     assert score == pytest.approx(0.9, abs=0.1)
 
 
