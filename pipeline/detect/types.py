@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from pipeline.media.limits import DecodeLimits
-from pipeline.media.types import F32, I64, Frame, FrameIndex, MediaInfo, Stretch
+from pipeline.media.types import F32, I64, U8, Frame, FrameIndex, MediaInfo, Stretch
 
 Prepared = TypeVar("Prepared")
 Fed_contra = TypeVar("Fed_contra", contravariant=True)
@@ -96,6 +96,19 @@ class TextBoxes:
 
     quads: F32
     scores: F32
+
+
+@dataclass(frozen=True, slots=True)
+class Appearances:
+    """How the people of one frame look, in the rows' order of the stage that found them, and what the scene looks like.
+
+    Attributes:
+        vectors: (N, D) uint8, roots of the shares of colours, 255 = 1; rows of zeros for what is no person.
+        scene: (rows, columns) uint8 luma of the whole frame, very small.
+    """
+
+    vectors: U8
+    scene: U8
 
 
 class Joined(NamedTuple):
