@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import flatbuffers
 import numpy as np
 
-KINDS = {"f4": 0, "i4": 2, "u1": 3, "i1": 9}
+KINDS = {"f4": 0, "f2": 1, "i4": 2, "u1": 3, "i1": 9}
 
 
 @dataclass

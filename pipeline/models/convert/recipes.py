@@ -55,6 +55,18 @@ def _tflite_detector(files: Mapping[str, Path], _sources: Sources) -> bytes:
     return detector(_only(files))
 
 
+def _task_face_landmarks(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.tflite_float import member, network
+
+    return network(member(_only(files), "face_landmarks_detector.tflite"))
+
+
+def _task_face_blendshapes(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.tflite_float import member, network
+
+    return network(member(_only(files), "face_blendshapes.tflite"))
+
+
 def _autoshot(files: Mapping[str, Path], _sources: Sources) -> bytes:
     from pipeline.models.convert.shots import autoshot
 
@@ -79,6 +91,8 @@ RECIPES: Mapping[str, Recipe] = {
     "paddle": _paddle,
     "picodet": _picodet,
     "tflite-detector": _tflite_detector,
+    "task-face-landmarks": _task_face_landmarks,
+    "task-face-blendshapes": _task_face_blendshapes,
     "autoshot": _autoshot,
     "transnetv2": _transnetv2,
 }
