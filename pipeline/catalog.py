@@ -65,6 +65,7 @@ OPERATIONS: Mapping[str, Operation] = {
             echoes_request=True,
         ),
         Operation(name="FaceDetection", analysis="faces", result_key="Faces"),
+        Operation(name="TextDetection", analysis="text", result_key="TextDetections"),
         Operation(
             name="SegmentDetection",
             analysis="segments",

@@ -4,7 +4,7 @@ A stage's key says what it finds and how often; stages of one kind share a lane,
 """
 
 from pipeline.analyses.types import Stage
-from pipeline.detect import embeddings, faces, objects, tags, text_boxes
+from pipeline.detect import embeddings, faces, objects, tags, text_boxes, text_lines, text_reading
 from pipeline.media.types import Every
 from pipeline.models.types import Models
 
@@ -36,3 +36,9 @@ def text_box_stage(models: Models, step_ms: int) -> Stage:
     """`TextBoxes`: where text is; needs the model `text_boxes.MODEL`."""
     detector = text_boxes.TextBoxDetector(models.load(text_boxes.MODEL))
     return Stage(f"text-boxes-{step_ms}ms", detector, Every(step_ms), lane="text-boxes")
+
+
+def text_stage(models: Models, step_ms: int) -> Stage:
+    """`TextLines`: what is written; needs the model `text_reading.MODEL` and `text_box_stage` with the same step."""
+    detector = text_lines.TextLineDetector(text_reading.Reader(models.load(text_reading.MODEL)))
+    return Stage(f"text-{step_ms}ms", detector, Every(step_ms), needs=f"text-boxes-{step_ms}ms", lane="text")

@@ -111,6 +111,54 @@ class Appearances:
     scene: U8
 
 
+@dataclass(frozen=True, slots=True)
+class TextLines:
+    """Lines of text in one frame and the words in them; words stand line by line, characters word by word.
+
+    Attributes:
+        quads: (L, 4, 2) float32 ratios x, y of the displayed frame, 0 to 1: corners of each line, clockwise from where reading begins.
+        word_counts: (L,) int64, at least 1.
+        word_quads: (W, 4, 2) float32, as `quads`.
+        confidences: (W,) float32, 0 to 1: of the words.
+        lengths: (W,) int64, at least 1: characters of each word.
+        characters: (C,) int64 Unicode code points.
+    """
+
+    quads: F32
+    word_counts: I64
+    word_quads: F32
+    confidences: F32
+    lengths: I64
+    characters: I64
+
+
+@dataclass(frozen=True, slots=True)
+class FaceTraits:
+    """What the faces of one frame look like, in the rows' order of its `Faces`; NaN where there is nothing to go by (profiles, tiny faces).
+
+    Attributes:
+        presence: (N,) float32, 0 to 1: how sure it is that the dense landmarks lie on a face.
+        landmarks: (N, 30, 2) float32 ratios x, y of the displayed frame; names in `detect.mesh.LANDMARKS`.
+        pose: (N, 3) float32 degrees: roll, yaw, pitch, as in `Faces`.
+        gaze: (N, 2) float32 degrees: yaw, pitch of the eyes in the head, in the sense of the pose.
+        shapes: (N, 52) float32, 0 to 1: coefficients of the expression; names in `detect.mesh.SHAPES`.
+        gaps: (N, 2) float32: height over width of the eyes' openings, and of the lips'.
+        ages: (N, 2) float32 years: mean and standard deviation.
+        male: (N,) float32, 0 to 1.
+        emotions: (N, 7) float32 probabilities; names in `detect.traits.EMOTIONS`.
+    """
+
+    presence: F32
+    landmarks: F32
+    pose: F32
+    gaze: F32
+    shapes: F32
+    gaps: F32
+    ages: F32
+    male: F32
+    emotions: F32
+
+
 class Joined(NamedTuple):
     """A prepared frame together with what another stage found in it; what detectors of stages with `needs` are fed."""
 

@@ -1,0 +1,49 @@
+"""Text detection twice a second."""
+
+from collections.abc import Sequence
+
+from pipeline.aggregate.regions import region_polygons
+from pipeline.aggregate.text import MIN_CONFIDENCE, TextFilter, TextTimeline
+from pipeline.aggregate.types import Aggregator, Galleries
+from pipeline.analyses.stages import text_box_stage, text_stage
+from pipeline.analyses.types import Analysis, Parameters, Stage
+from pipeline.detect import text_boxes, text_reading
+from pipeline.media.types import FrameIndex, MediaInfo
+from pipeline.models.types import Models
+
+STEP_MS = 500
+TEXT = f"text-{STEP_MS}ms"
+
+
+class TextAnalysis:
+    """Lines and words; a request's filters are applied by the aggregator, so that all requests share the stages."""
+
+    def models(self) -> Sequence[str]:
+        """The detector of lines and the recogniser."""
+        return (text_boxes.MODEL, text_reading.MODEL)
+
+    def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
+        """The same two stages for any requests."""
+        del parameters
+        return text_box_stage(models, STEP_MS), text_stage(models, STEP_MS)
+
+    def aggregator(
+        self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
+    ) -> Aggregator:
+        """A timeline with the request's filters; MinConfidence is 80 where it names none."""
+        del media, index, galleries
+        return TextTimeline(TEXT, _filter(parameters))
+
+
+def _filter(parameters: Parameters) -> TextFilter:
+    filters = parameters.get("Filters") or {}
+    words = filters.get("WordFilter") or {}
+    return TextFilter(
+        confidence=float(words.get("MinConfidence", MIN_CONFIDENCE)),
+        width=float(words.get("MinBoundingBoxWidth", 0.0)),
+        height=float(words.get("MinBoundingBoxHeight", 0.0)),
+        regions=region_polygons(filters.get("RegionsOfInterest") or ()),
+    )
+
+
+ANALYSIS: Analysis = TextAnalysis()

@@ -1,0 +1,125 @@
+"""Straightened lines read: PP-OCRv6's recogniser and the decoding of its answers into words.
+
+Source: Graves et al., "Connectionist Temporal Classification", ICML 2006; input as PaddleOCR publishes it beside the weights.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from pipeline.detect.text_crops import HEIGHT
+from pipeline.media.types import F32
+from pipeline.models.types import Session
+
+MODEL = "text-lines-ppocrv6-small"
+BATCH = 8
+BUCKET = 64
+NARROWEST = 320
+SPACE = " "
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Characters without a space between them.
+
+    Attributes:
+        text: The characters.
+        confidence: 0 to 1: mean over the characters.
+        begin: Where it begins along the line, 0 to 1.
+        end: Where it ends.
+    """
+
+    text: str
+    confidence: float
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One decoded character.
+
+    Attributes:
+        character: What it is.
+        chance: Highest probability among its steps.
+        centre: Middle of its steps, in steps.
+    """
+
+    character: str
+    chance: float
+    centre: float
+
+
+def spots(chances: F32, characters: Sequence[str]) -> list[Spot]:
+    """The characters of the best path through the probabilities (T, C); class 0 is the blank between repeats."""
+    best, highest = chances.argmax(axis=1), chances.max(axis=1)
+    found, begin = [], 0
+    for number, run in groupby(best.tolist()):
+        end = begin + len(list(run))
+        if number:
+            found.append(Spot(characters[number], float(highest[begin:end].max()), (begin + end) / 2))
+        begin = end
+    return found
+
+
+def words(line: Sequence[Spot], steps: float) -> list[Word]:
+    """The words of a line whose picture took `steps` steps."""
+    groups = [list(group) for is_space, group in groupby(line, lambda spot: spot.character == SPACE) if not is_space]
+    if not groups:
+        return []
+    edges = [(left[-1].centre + right[0].centre) / 2 for left, right in pairwise(groups)]
+    half = _pitch(groups, steps) / 2
+    return [
+        Word(
+            text="".join(spot.character for spot in group),
+            confidence=float(np.mean([spot.chance for spot in group])),
+            begin=max(group[0].centre - half, low, 0) / steps,
+            end=min(group[-1].centre + half, high, steps) / steps,
+        )
+        for group, low, high in zip(groups, [0, *edges], [*edges, steps], strict=True)
+    ]
+
+
+def _pitch(groups: Sequence[Sequence[Spot]], steps: float) -> float:
+    """Usual distance of neighbouring characters of a word, in steps."""
+    gaps = [b.centre - a.centre for group in groups for a, b in pairwise(group)]
+    return float(np.median(gaps)) if gaps else steps / (2 * len(groups))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads straightened lines.
+
+    Attributes:
+        session: The model; it carries its characters in the metadata `character`, one a line.
+    """
+
+    session: Session
+
+    @cached_property
+    def characters(self) -> Sequence[str]:
+        """What each class of the model stands for."""
+        return ["", *self.session.metadata["character"].split("\n"), SPACE]
+
+    def read(self, crops: Sequence[F32]) -> list[list[Word]]:
+        """The words of each crop (48, W, 3) of RGB 0 to 255, from left to right."""
+        answers: list[list[Word]] = [[] for _ in crops]
+        widths = [max(NARROWEST, -(-crop.shape[1] // BUCKET) * BUCKET) for crop in crops]
+        for width in sorted(set(widths)):
+            places = [place for place, other in enumerate(widths) if other == width]
+            for some in (places[k : k + BATCH] for k in range(0, len(places), BATCH)):
+                for place, chances in zip(some, self._chances([crops[k] for k in some], width), strict=True):
+                    steps = chances.shape[0] * crops[place].shape[1] / width
+                    answers[place] = words(spots(chances, self.characters), steps)
+        return answers
+
+    def _chances(self, crops: Sequence[F32], width: int) -> F32:
+        """(B, T, classes) probabilities."""
+        planes = np.zeros((len(crops), 3, HEIGHT, width), np.float32)
+        for plane, crop in zip(planes, crops, strict=True):
+            plane[:, :, : crop.shape[1]] = crop.transpose(2, 0, 1)[::-1] / 127.5 - 1
+        (chances,) = self.session.run({"x": planes})
+        return np.asarray(chances, np.float32)
