@@ -16,7 +16,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,11 @@ from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS, by_analysis
 from pipeline.errors import ReelsightError
 from pipeline.models.types import Models
+from scripts import peer_figures as peers
 from scripts import pulled
 from scripts.figures import FIGURES, needed, score
-from scripts.metrics import Pages
+from scripts.metrics import Load, Pages
+from scripts.peer_figures import flat
 
 
 def main() -> None:
@@ -39,6 +41,9 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--json", type=Path, help="where to write all figures")
     parser.add_argument("--predictions", type=Path, help="where to keep the raw answers")
+    parser.add_argument(
+        "--peers", type=Path, help="answers of scripts/peers.py, to score in place of the recorded ones"
+    )
     parser.add_argument("--only", default=",".join(FIGURES), help="some of them, separated by commas")
     arguments = parser.parse_args()
     logs.configure("WARNING", "console")
@@ -54,12 +59,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         out = arguments.predictions or Path(scratch)
         predict(arguments.media, wanted, models, out)
-        figures = score(
-            arguments.media,
-            lambda analysis, file: load(out, analysis, file) if analysis in wanted.get(file, ()) else None,
-            only,
-        )
-    print(table(figures))
+        figures = score(arguments.media, reader(out, wanted), only)
+    if arguments.peers:
+        peers.record(arguments.media, score(arguments.media, reader(arguments.peers, wanted), only))
+    print(table(figures, peers.recorded(arguments.media)))
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
@@ -105,25 +108,27 @@ def detected(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"Labels": [item["Label"] for item in answer["Labels"]]}
 
 
-def load(out: Path, analysis: str, file: str) -> Pages | None:
-    """The pages of an answer that `predict` wrote."""
-    path = out / analysis / f"{file}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def reader(out: Path, wanted: Mapping[str, set[str]]) -> Load:
+    """Reads the pages of the answers under `out`, of what was wanted."""
+
+    def load(analysis: str, file: str) -> Pages | None:
+        path = out / analysis / f"{file}.json"
+        asked = analysis in wanted.get(file, ()) and path.exists()
+        return json.loads(path.read_text(encoding="utf-8")) if asked else None
+
+    return load
 
 
-def table(figures: Mapping[str, Any]) -> str:
-    """One line per figure."""
-    rows = [(group, *row) for group, values in figures.items() for row in _rows(values)]
-    width = max(len(name) for _, name, _ in rows)
-    return "\n".join(f"{group:8} {name:<{width}}  {value}" for group, name, value in rows)
-
-
-def _rows(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    for key, value in values.items():
-        if isinstance(value, dict) and key not in {"missed", "false", "count_errors"}:
-            yield from _rows(value, f"{prefix}{key} ")
-        else:
-            yield f"{prefix}{key}", f"{value:.3f}" if isinstance(value, float) else str(value)
+def table(figures: Mapping[str, Any], others: Mapping[str, Any]) -> str:
+    """One line per figure, that of the best package beside it."""
+    rows = [
+        (group, name, value, others.get(group, {}).get(name, ""))
+        for group, values in figures.items()
+        for name, value in flat(values).items()
+    ]
+    wide, figure = max(len(name) for _, name, _, _ in rows), max(len(value) for _, _, value, _ in rows)
+    head = f"{'':12} {'':<{wide}}  {'reelsight':<{min(figure, 24)}}  best package"
+    return "\n".join([head, *(f"{g:12} {n:<{wide}}  {v:<{min(figure, 24)}}  {o}".rstrip() for g, n, v, o in rows)])
 
 
 if __name__ == "__main__":
