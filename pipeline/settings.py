@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     work_bucket: str = "reelsight-work"
     """Bucket for detections and results when videos are in S3."""
 
+    max_collections: int = Field(default=10_000, ge=0)
+    """Collections of faces that an account may have."""
+    max_faces: int = Field(default=10_000_000, ge=0)
+    """Faces that a collection may have."""
+
     video_cache_bytes: int = 50 * 1024**3
     """Most that videos fetched from S3 take on a worker's disk; a video in use may exceed it."""
     max_video_bytes: int = 10 * 1024**3

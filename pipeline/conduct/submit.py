@@ -15,7 +15,7 @@ from pipeline.errors import RequestError
 from pipeline.jobs.types import Job, JobState, VideoRef
 from pipeline.objects.types import NoSuchObjectError, ObjectInfo
 from pipeline.services import Services
-from pipeline.store import jobs
+from pipeline.store import collections, jobs
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 
@@ -33,7 +33,8 @@ def submit(
     """The answer of a Start call: the id of the new job, or of the one that its token names.
 
     Raises:
-        RequestError: the token stands for another request, the video cannot be taken, or the topic does not exist.
+        RequestError: the token stands for another request, the video cannot be taken, or the collection or the topic
+            does not exist.
     """
     now = now or utcnow()
     token, digest = request.get("ClientRequestToken"), request_hash(operation, request)
@@ -41,6 +42,7 @@ def submit(
     if known is not None:
         return {"JobId": known.id}
     video = _video(services, request["Video"])
+    _check_collection(services, account, operation, request)
     topic = _topic(services, account, request)
     job = Job(
         id=secrets.token_hex(32),
@@ -129,6 +131,12 @@ def _check_size(info: ObjectInfo, limit: int) -> None:
             "VideoTooLargeException",
             f"Video size in bytes: {info.size_bytes} is more than the maximum limit of: {limit} bytes.",
         )
+
+
+def _check_collection(services: Services, account: str, operation: Operation, request: Mapping[str, Any]) -> None:
+    if operation.collection:
+        with reading(services.engine) as connection:
+            collections.get(connection, account, request[operation.collection])
 
 
 def _topic(services: Services, account: str, request: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,7 @@
 """Start*: checks of the object and the topic, and tokens, on both databases."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from pipeline.conduct.submit import submit
 from pipeline.errors import RequestError
 from pipeline.jobs.types import JobState
 from pipeline.services import Services
-from pipeline.store import jobs
+from pipeline.store import collections, jobs
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 from tests.support.databases import database_url, engine, postgres_server
@@ -143,3 +144,19 @@ def test_the_topic_must_exist_in_the_account(services: Services, arn: str) -> No
     error = _refusal(services, NotificationChannel={**CHANNEL, "SNSTopicArn": arn})
     assert error.code == "InvalidParameterException"
     assert arn in error.message
+
+
+def test_the_collection_must_exist_in_the_account(services: Services) -> None:
+    search = replace(LABELS, collection="CollectionId")
+    request = {"Video": VIDEO, "CollectionId": "people"}
+    with writing(services.engine) as connection:
+        collections.create(connection, "4" * 12, "people", "us-east-1", utcnow())
+    with pytest.raises(RequestError, match="The collection id: people does not exist") as caught:
+        submit(services, ACCOUNT, search, request)
+    assert caught.value.code == "ResourceNotFoundException"
+    assert _all_jobs(services) == []
+    with writing(services.engine) as connection:
+        collections.create(connection, ACCOUNT, "people", "us-east-1", utcnow())
+    submit(services, ACCOUNT, search, request)
+    (job,) = _all_jobs(services)
+    assert job.parameters == {"CollectionId": "people"}
