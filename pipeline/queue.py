@@ -21,14 +21,24 @@ CONTROL = "control"
 """Queue of planning, finishing and sweeping: short."""
 NOTIFY = "notify"
 """Queue of webhook deliveries: waits on other people's servers."""
-QUEUES = (VIDEO, CONTROL, NOTIFY)
+IMAGES = "images"
+"""Queue of operations on images: inference, well under a second each, while somebody waits."""
+QUEUES = (VIDEO, CONTROL, NOTIFY, IMAGES)
 
 PLAN = "reelsight.plan"
 ANALYZE_CHUNK = "reelsight.analyze_chunk"
 FINISH_PASS = "reelsight.finish_pass"  # noqa: S105 - a task, not a password
 SWEEP = "reelsight.sweep"
 DELIVER = "reelsight.deliver"
-ROUTES: Mapping[str, str] = {PLAN: CONTROL, ANALYZE_CHUNK: VIDEO, FINISH_PASS: CONTROL, SWEEP: CONTROL, DELIVER: NOTIFY}
+ANSWER_IMAGE = "reelsight.answer_image"
+ROUTES: Mapping[str, str] = {
+    PLAN: CONTROL,
+    ANALYZE_CHUNK: VIDEO,
+    FINISH_PASS: CONTROL,
+    SWEEP: CONTROL,
+    DELIVER: NOTIFY,
+    ANSWER_IMAGE: IMAGES,
+}
 
 VISIBILITY_TIMEOUT_S = 1800
 """Past this an unacknowledged message is delivered again; longer than any task may run (TASK_LIMIT_S)."""
@@ -107,6 +117,10 @@ class CeleryQueue:
     def wake_delivery(self) -> None:
         """Asks for the delivery of due notifications."""
         self._send(DELIVER)
+
+    def wake_image(self, letter_id: str) -> None:
+        """Asks for the answer to a request on an image that lies in the mailbox."""
+        self._send(ANSWER_IMAGE, letter_id)
 
     def ping(self) -> None:
         """Reaches the broker.

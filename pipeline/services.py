@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from pipeline.jobs.queue_types import JobQueue
+from pipeline.mailbox import Mailbox
 from pipeline.notify.outbox import Outbox
 from pipeline.notify.topics import Topics
 from pipeline.objects.directory import DirectoryStore
@@ -30,6 +31,7 @@ class Services:
         work: Our own objects: detections and results.
         tokens: Page tokens.
         queue: Wakes workers.
+        mailbox: Requests that workers answer at once.
         topics: Where completions are announced.
         outbox: Notifications that are due.
     """
@@ -41,6 +43,7 @@ class Services:
     work: Bucket
     tokens: PageTokens
     queue: JobQueue
+    mailbox: Mailbox
     topics: Topics
     outbox: Outbox
 
@@ -58,6 +61,7 @@ class Services:
             work=work,
             tokens=PageTokens(secret_key, settings.page_token_ttl),
             queue=queue,
+            mailbox=Mailbox(settings),
             topics=Topics(),
             outbox=Outbox(),
         )
@@ -68,8 +72,9 @@ class Services:
         self.work.create()
 
     def close(self) -> None:
-        """Closes the connections to the database."""
+        """Closes the connections to the database and to Redis."""
         self.engine.dispose()
+        self.mailbox.close()
 
 
 def _stores(settings: Settings) -> tuple[ObjectStore, Bucket]:

@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     worker_memory_mb: int = 8192
     """MiB of address space that a worker child may take beyond what it starts with, models included; 0: no limit."""
 
+    image_timeout_s: int = Field(default=30, ge=1)
+    """How long an operation on an image may take, its wait for a worker included; then it answers `ThrottlingException`."""
+    image_waiting: int = Field(default=32, ge=1)
+    """Operations on images that one api process has under way; more answer `ProvisionedThroughputExceededException`."""
+
     linger_s: float = 0.5
     """How long a new job waits so that others for the same video share its decode."""
     chunk_s: float = 120.0

@@ -7,9 +7,10 @@ from pipeline.conduct.chunk import analyze_chunk as analyze
 from pipeline.conduct.finish import finish_pass as finish
 from pipeline.conduct.plan import plan as plan_jobs
 from pipeline.conduct.sweep import sweep as sweep_up
+from pipeline.images.answer import answer
 from pipeline.notify.delivery import deliver_due
 from pipeline.process import process_name
-from workers.app import app, models, services
+from workers.app import app, models, services, settings
 
 
 @app.task(name=queue.PLAN)
@@ -41,3 +42,9 @@ def sweep() -> None:
 def deliver() -> None:
     """Delivers the notifications that are due."""
     deliver_due(services())
+
+
+@app.task(name=queue.ANSWER_IMAGE, time_limit=settings.image_timeout_s)
+def answer_image(letter_id: str) -> None:
+    """Answers a request on an image whose caller is waiting."""
+    answer(services(), models(), letter_id)

@@ -9,11 +9,13 @@ import click
 
 from api.commands.options import data_dir_option
 from pipeline import queue
-from pipeline.models.threads import video_children
+from pipeline.models.threads import inference_threads, video_children
 from pipeline.settings import Settings, environment, settings_of
 
 CONTROL_CHILDREN = 2
 NOTIFY_THREADS = 4
+IMAGE_CHILDREN = 1
+"""One that uses all cores answers sooner than several that share them."""
 CELERY = (sys.executable, "-m", "celery", "-A", "workers.app", "-q")
 
 
@@ -32,24 +34,30 @@ def worker_command(queues: str, settings: Settings, concurrency: int | None = No
     ]  # fmt: skip
 
 
-def worker_environment(queues: str, settings: Settings) -> dict[str, str]:
+def worker_environment(queues: str, settings: Settings, concurrency: int | None = None) -> dict[str, str]:
     """What a worker's environment needs beyond the settings: SIGTERM is to mean Celery's soft shutdown.
 
     Tasks get `stop_s` to end; then they are interrupted and give back what they hold. Pools without processes
-    cannot interrupt a task: they end the one they have begun.
+    cannot interrupt a task: they end the one they have begun. Workers for images share the cores among themselves.
     """
-    return {"REMAP_SIGTERM": "SIGQUIT"} if _pool(queues, settings, None)[0] == "prefork" else {}
+    pool, children = _pool(queues, settings, concurrency)
+    remapped = {"REMAP_SIGTERM": "SIGQUIT"} if pool == "prefork" else {}
+    threads = {"REELSIGHT_THREADS": str(inference_threads(settings.threads, children))}
+    return {**remapped, **threads} if queues == queue.IMAGES else remapped
 
 
 def _pool(queues: str, settings: Settings, concurrency: int | None) -> tuple[str, int]:
     """Kind and size of the pool."""
+    wanted = set(queues.split(","))
     if queues == queue.NOTIFY:
         return "threads", concurrency or NOTIFY_THREADS
-    if queue.VIDEO not in queues.split(","):
+    if not wanted & {queue.VIDEO, queue.IMAGES}:
         return "prefork", concurrency or CONTROL_CHILDREN
-    if settings.device == "cpu":
+    if settings.device != "cpu":
+        return "solo", 1  # CUDA contexts do not survive a fork
+    if queue.VIDEO in wanted:
         return "prefork", video_children(concurrency or settings.concurrency)
-    return "solo", 1  # CUDA contexts do not survive a fork
+    return "prefork", concurrency or IMAGE_CHILDREN
 
 
 def beat_command() -> list[str]:
@@ -88,7 +96,7 @@ def api(data_dir: Path | None, host: str | None, port: int | None, tls_port: int
 
 
 @click.command()
-@click.option("-Q", "--queues", default=queue.VIDEO, show_default=True, help="Some of video,control,notify.")
+@click.option("-Q", "--queues", default=queue.VIDEO, show_default=True, help=f"Some of {','.join(queue.QUEUES)}.")
 @click.option("--concurrency", type=click.IntRange(1), help="Child processes.")
 @data_dir_option
 def worker(data_dir: Path | None, queues: str, concurrency: int | None) -> None:
@@ -96,7 +104,7 @@ def worker(data_dir: Path | None, queues: str, concurrency: int | None) -> None:
     if unknown := set(queues.split(",")) - set(queue.QUEUES):
         raise click.BadParameter(f"unknown queue {', '.join(sorted(unknown))}; choose from {', '.join(queue.QUEUES)}")
     settings = settings_of(data_dir)
-    _become(worker_command(queues, settings, concurrency), settings, worker_environment(queues, settings))
+    _become(worker_command(queues, settings, concurrency), settings, worker_environment(queues, settings, concurrency))
 
 
 @click.command()

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from pipeline.catalog import STEP, Operation
 from pipeline.errors import RequestError
 from pipeline.jobs.types import Job, JobState, VideoRef
-from pipeline.objects.types import NoSuchObjectError, ObjectInfo
+from pipeline.objects.requested import requested
+from pipeline.objects.types import ObjectInfo
 from pipeline.services import Services
 from pipeline.store import collections, jobs
 from pipeline.store.engine import reading, writing
@@ -109,23 +110,12 @@ def _known(
 
 def _video(services: Services, video: Mapping[str, Any]) -> VideoRef:
     s3_object = video.get("S3Object", {})
-    bucket, name, version = s3_object.get("Bucket"), s3_object.get("Name"), s3_object.get("Version")
-    if not bucket or not name:
-        raise RequestError("InvalidS3ObjectException", "Request has invalid S3 object.")
-    try:
-        info = services.objects.head(bucket, name, version)
-    except NoSuchObjectError:
-        raise RequestError(
-            "InvalidS3ObjectException",
-            "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
-        ) from None
+    info = requested(services.objects, s3_object)
     _check_size(info, services.settings.max_video_bytes)
-    return VideoRef(bucket, name, version, info.etag, info.size_bytes)
+    return VideoRef(s3_object["Bucket"], s3_object["Name"], s3_object.get("Version"), info.etag, info.size_bytes)
 
 
 def _check_size(info: ObjectInfo, limit: int) -> None:
-    if info.size_bytes == 0:
-        raise RequestError("InvalidS3ObjectException", "Request has invalid S3 object.")
     if info.size_bytes > limit:
         raise RequestError(
             "VideoTooLargeException",

@@ -35,6 +35,9 @@ class RememberingQueue:
         """See `JobQueue`."""
         self.finishes.append(pass_id)
 
+    def wake_image(self, letter_id: str) -> None:
+        """See `JobQueue`."""
+
     def ping(self) -> None:
         """See `JobQueue`."""
 

@@ -42,6 +42,9 @@ class WakeUps:
     def wake_finish(self, pass_id: str) -> None:
         """See `JobQueue`."""
 
+    def wake_image(self, letter_id: str) -> None:
+        """See `JobQueue`."""
+
     def ping(self) -> None:
         """See `JobQueue`."""
 

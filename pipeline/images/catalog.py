@@ -1,0 +1,27 @@
+"""Which operations look at images, and in which members of their requests those are: pure data.
+
+An entry and the module of `pipeline.images` that it names are an operation; nothing else lists them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOperation:
+    """An operation of the Rekognition API that answers at once.
+
+    Attributes:
+        name: As the API calls it.
+        module: Module of `pipeline.images` whose `answer` answers it.
+        images: Members of the request that are images.
+    """
+
+    name: str
+    module: str
+    images: tuple[str, ...] = ("Image",)
+
+
+IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
+    operation.name: operation for operation in (ImageOperation("IndexFaces", "index_faces"),)
+}

@@ -1,0 +1,63 @@
+"""IndexFaces: the faces of an image become faces of a collection."""
+
+from collections.abc import Sequence
+from itertools import compress
+from typing import Any
+
+import numpy as np
+
+from pipeline.images.call import Call
+from pipeline.images.face_quality import flaws
+from pipeline.images.faces import described, embedded, found
+from pipeline.media.types import F32
+from pipeline.store import collections
+from pipeline.store.engine import reading, writing
+from pipeline.store.faces import Face, Image, NewFace, add
+
+MOST_FACES = 100
+"""Source: Amazon Rekognition API reference, IndexFaces."""
+
+
+def answer(call: Call) -> dict[str, Any]:
+    """FaceRecords, largest first, and the faces that were not indexed.
+
+    Raises:
+        RequestError: the collection does not exist or is full, or the image cannot be used.
+    """
+    request, name = call.request, call.request["CollectionId"]
+    with reading(call.services.engine) as connection:
+        version = collections.get(connection, call.account, name).face_model_version
+    picture = call.picture()
+    there = found(call.models, picture.frame)
+    embeddings, size = embedded(call.models, picture.frame, there)
+    flawed = flaws(there, embeddings, size, request.get("QualityFilter", "AUTO"))
+    reasons = limited(flawed, min(request.get("MaxFaces", MOST_FACES), MOST_FACES))
+    details = described(call.models, picture.frame, there, request.get("DetectionAttributes", ()))
+    chosen = [not why for why in reasons]
+    image = Image(picture.digest, request.get("ExternalImageId"))
+    kept = _kept(call, image, list(compress(details, chosen)), embeddings.vectors[np.array(chosen, bool)])
+    records = zip(kept, compress(details, chosen), strict=True)
+    left = [(why, detail) for why, detail in zip(reasons, details, strict=True) if why]
+    return {
+        "FaceRecords": [{"Face": face.wire, "FaceDetail": detail} for face, detail in records],
+        "FaceModelVersion": version,
+        "UnindexedFaces": [{"Reasons": why, "FaceDetail": detail} for why, detail in left],
+    }
+
+
+def limited(flawed: Sequence[Sequence[str]], most: int) -> list[list[str]]:
+    """The Reasons of each face, those of faces that are too many among them: of the good ones the first `most` stay."""
+    good = [place for place, why in enumerate(flawed) if not why]
+    exceeding = set(good[most:])
+    return [["EXCEEDS_MAX_FACES"] if place in exceeding else list(why) for place, why in enumerate(flawed)]
+
+
+def _kept(call: Call, image: Image, details: Sequence[dict[str, Any]], vectors: F32) -> list[Face]:
+    """The faces as the collection has them now."""
+    rows = zip(details, vectors.astype("<f4"), strict=True)
+    new = [NewFace(detail["BoundingBox"], detail["Confidence"], vector.tobytes()) for detail, vector in rows]
+    if not new:
+        return []
+    with writing(call.services.engine) as connection:
+        most = call.services.settings.max_faces
+        return add(connection, call.account, call.request["CollectionId"], image, new, most)

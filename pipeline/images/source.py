@@ -1,0 +1,74 @@
+"""Where the image of a request is: in the request itself, or in the object store."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.errors import RequestError
+from pipeline.objects.requested import requested, unreadable
+from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectStore
+
+MAX_STORED_BYTES = 15 * 1024**2
+"""Source: Amazon Rekognition developer guide, "Guidelines and quotas": 15 MB in S3; the model itself says 5 MB for bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image in the object store.
+
+    Attributes:
+        bucket: S3Object.Bucket.
+        name: S3Object.Name.
+        version: S3Object.Version.
+        etag: Of the content that the request is about.
+    """
+
+    bucket: str
+    name: str
+    version: str | None
+    etag: str
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The fields by name."""
+        return asdict(self)
+
+
+def image_of(store: ObjectStore, member: str, image: Mapping[str, Any]) -> bytes | StoredImage:
+    """The image that a request carries or names in `member`.
+
+    Raises:
+        RequestError: it does neither or both, or names an object that is not there or too large.
+    """
+    inline, s3_object = image.get("Bytes"), image.get("S3Object")
+    if (inline is None) == (s3_object is None):
+        raise RequestError(
+            "InvalidParameterException",
+            f"Request has invalid parameters: {member} must have one of Bytes and S3Object"
+            f"{', not both' if inline is not None else ''}.",
+        )
+    if s3_object is None:
+        assert inline is not None
+        return bytes(inline)
+    info = requested(store, s3_object)
+    if info.size_bytes > MAX_STORED_BYTES:
+        raise RequestError(
+            "ImageTooLargeException",
+            f"Image size is too large: {member}.S3Object has {info.size_bytes} bytes, at most {MAX_STORED_BYTES} are allowed.",
+        )
+    return StoredImage(s3_object["Bucket"], s3_object["Name"], s3_object.get("Version"), info.etag)
+
+
+def content_of(store: ObjectStore, image: bytes | StoredImage) -> bytes:
+    """The image's bytes.
+
+    Raises:
+        RequestError: InvalidS3ObjectException: the object went away, or became another, since the request came.
+    """
+    if not isinstance(image, StoredImage):
+        return image
+    try:
+        with store.local_path(image.bucket, image.name, image.etag, image.version) as path:
+            return path.read_bytes()
+    except (NoSuchObjectError, ObjectChangedError, FileNotFoundError):
+        raise unreadable() from None
