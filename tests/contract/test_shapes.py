@@ -18,6 +18,7 @@ from api.protocol.canonical import SignedRequest
 from pipeline.catalog import OPERATIONS
 from pipeline.conduct.answer import Answer
 from pipeline.errors import RequestError
+from pipeline.images.catalog import IMAGE_OPERATIONS
 from tests.support.from_shape import example, from_shape, wrongs
 
 ALL = sorted(model.operations())
@@ -118,8 +119,16 @@ def test_botocore_reads_our_errors(code: str) -> None:
 
 def test_every_served_operation_is_in_the_model() -> None:
     handlers = built()
-    assert set(handlers) == {name for pair in OPERATIONS.values() for name in (pair.start, pair.get)}
+    assert set(handlers) >= {name for pair in OPERATIONS.values() for name in (pair.start, pair.get)} | set(IMAGE_OPERATIONS)
     assert set(handlers) <= set(ALL)
+
+
+@pytest.mark.parametrize("name", IMAGE_OPERATIONS)
+def test_the_images_of_every_operation_on_images_are_members_of_its_request(name: str) -> None:
+    members = operation(name).input_shape.members
+    images = IMAGE_OPERATIONS[name].images
+    assert {member for member, shape in members.items() if shape.name == "Image"} == set(images)
+    assert set(images) <= set(operation(name).input_shape.required_members)
 
 
 def _parsed(name: str, body: bytes) -> dict[str, object]:
