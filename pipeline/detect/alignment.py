@@ -44,18 +44,14 @@ def similarities(landmarks: F32, template: F32 = TEMPLATE) -> F32:
 
 
 def warped(picture: U8, matrix: F32, side: int) -> U8:
-    """(side, side, 3) pixels of the picture (H, W, 3), each at the place to which the matrix (2, 3) takes its own."""
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    factor = max(1, int(scale))
+    """(side, side, 3) pixels of the picture (H, W, 3), each from the place to which the matrix (2, 3) takes its own."""
+    # Pixels of the averaged picture per pixel of the crop: 1.3 at most.
+    factor = max(1, round(float(np.hypot(matrix[0, 0], matrix[1, 0])) + 0.2))
     part, origin = _around(picture, matrix, side, factor)
-    per_side = 2 if scale > 1 else 1
-    steps = (np.arange(side * per_side, dtype=np.float32) + 0.5) / per_side - 0.5
-    columns, rows = np.meshgrid(steps, steps)
-    x, y = (m[0] * columns + m[1] * rows + m[2] for m in matrix)
-    places = ((spots - start + 0.5) / factor - 0.5 for spots, start in zip((x, y), origin, strict=True))
-    samples = _between(reduced(part, factor), *places)
-    mean = samples.reshape(side, per_side, side, per_side, 3).mean(axis=(1, 3))
-    pixels: U8 = np.rint(mean).astype(np.uint8)
+    columns, rows = np.meshgrid(*[np.arange(side, dtype=np.float32)] * 2)
+    places = (m[0] * columns + m[1] * rows + m[2] for m in matrix)
+    x, y = ((place - start + 0.5) / factor - 0.5 for place, start in zip(places, origin, strict=True))
+    pixels: U8 = np.rint(_between(reduced(part, factor), x, y)).astype(np.uint8)
     return pixels
 
 

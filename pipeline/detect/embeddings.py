@@ -1,7 +1,7 @@
 """Embeddings of faces with SFace: vectors whose cosine tells whether two faces are one person's.
 
-Every face is embedded as it is and mirrored, and the two vectors are averaged: the mirrored one makes up for a part of what pose and light
-do to the first.
+A face's landmarks are found again before it is aligned, and it is embedded as it is and mirrored: the mean of the two vectors makes up for
+a part of what pose and light do to each.
 
 Source: Zhong et al., "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition", IEEE TIP 2021; alignment and the range of
 the pixels as in OpenCV's FaceRecognizerSF.
@@ -14,11 +14,14 @@ import numpy as np
 
 from pipeline.detect.alignment import aligned
 from pipeline.detect.boxes import picture_size
+from pipeline.detect.faces import MODEL as FINDER
+from pipeline.detect.landmarks import LandmarkFinder
 from pipeline.detect.types import Embeddings, Faces, Joined
 from pipeline.media.types import F32, U8, Frame
-from pipeline.models.types import Session
+from pipeline.models.types import Models, Session
 
 MODEL = "face-sface"
+MODELS = (FINDER, MODEL)
 LENGTH = 128
 CROPS = 8
 LEAST_SPREAD, FULL_SPREAD = 3.0, 21.0
@@ -31,11 +34,13 @@ class FaceEmbedder:
 
     Attributes:
         session: The model.
+        finder: Makes the faces' landmarks more exact.
         batch: Frames per call of `detect`, at most.
         crops: Faces per call of the model, at most; each counts twice.
     """
 
     session: Session
+    finder: LandmarkFinder
     batch: int = 4
     crops: int = CROPS
 
@@ -51,7 +56,7 @@ class FaceEmbedder:
         """Embeddings of the faces of pictures (H, W, 3) of RGB, one answer per picture; pixels must be square as seen."""
         trusted = [trust(picture, faces) for picture, faces in pictures]
         crops = [
-            aligned(picture, in_pixels(picture, faces)[known > 0])
+            aligned(picture, self.finder.found(picture, in_pixels(picture, faces)[known > 0]))
             for (picture, faces), known in zip(pictures, trusted, strict=True)
         ]
         rows = np.split(self._vectors(np.concatenate(crops)), np.cumsum([len(part) for part in crops])[:-1])
@@ -66,6 +71,11 @@ class FaceEmbedder:
     def _run(self, crops: U8) -> F32:
         planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2)).astype(np.float32)
         return normalised(self.session.run({"data": planes})[0])
+
+
+def embedder(models: Models) -> FaceEmbedder:
+    """The embedder of faces; needs `MODELS`."""
+    return FaceEmbedder(models.load(MODEL), LandmarkFinder(models.load(FINDER)))
 
 
 def in_pixels(picture: U8, faces: Faces) -> F32:

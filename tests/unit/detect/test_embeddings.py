@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.detect.alignment import TEMPLATE
 from pipeline.detect.embeddings import LENGTH, FaceEmbedder, trust
+from pipeline.detect.landmarks import LandmarkFinder
 from pipeline.detect.types import Embeddings, Faces, Joined
 from pipeline.media.types import F32, U8
 
@@ -32,6 +33,9 @@ class Corners:
         return [found]
 
 
+NO_LOOKS = LandmarkFinder(Corners(), looks=())
+
+
 def faces(spots: Sequence[F32], size: tuple[int, int], pose: float = 0, sharpness: float = 80) -> Faces:
     count = len(spots)
     return Faces(
@@ -53,7 +57,7 @@ def shaded(left: int, right: int) -> U8:
 
 def embedded(*pictures: tuple[U8, Faces]) -> list[Embeddings]:
     prepared = [Joined(picture, found) for picture, found in pictures]
-    return list(FaceEmbedder(Corners(), crops=2).detect(prepared))
+    return list(FaceEmbedder(Corners(), NO_LOOKS, crops=2).detect(prepared))
 
 
 def test_face_and_mirrored_face_count_alike() -> None:
@@ -78,7 +82,7 @@ def test_rows_are_those_of_the_faces_and_too_small_ones_are_zero() -> None:
 def test_the_network_is_fed_few_faces_at_a_time() -> None:
     session = Corners()
     picture = shaded(3, 4)
-    FaceEmbedder(session, crops=2).detect([Joined(picture, faces([TEMPLATE] * 5, (112, 112)))])
+    FaceEmbedder(session, NO_LOOKS, crops=2).detect([Joined(picture, faces([TEMPLATE] * 5, (112, 112)))])
     assert sorted(session.sizes) == [1, 1, 2, 2, 2, 2]
 
 
