@@ -67,6 +67,13 @@ OPERATIONS: Mapping[str, Operation] = {
         Operation(name="FaceDetection", analysis="faces", result_key="Faces"),
         Operation(name="TextDetection", analysis="text", result_key="TextDetections"),
         Operation(
+            name="PersonTracking",
+            analysis="persons",
+            result_key="Persons",
+            orders={"TIMESTAMP": ("timestamp_ms", "index"), "INDEX": ("index", "-confidence", "timestamp_ms")},
+            step_ms=200,
+        ),
+        Operation(
             name="SegmentDetection",
             analysis="segments",
             result_key="Segments",

@@ -10,6 +10,7 @@ BT.601 luma and chroma.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from pipeline.detect.types import Appearances, Detections, Joined
 from pipeline.media.types import F32, U8, Frame
 
 PERSON = 0
+FLOOR = 0.3
+"""People detected with a lower score are not looked at: they are too often none."""
 BANDS = (0.12, 0.36, 0.58, 0.9)
 """Limits of upper body, hips and legs, as shares of the box's height from its top."""
 SPOTS = (12, 16)
@@ -48,28 +51,30 @@ class AppearanceDetector:
 
     def detect(self, prepared: Sequence[Joined]) -> Sequence[Appearances]:
         """One answer per frame."""
-        return [self._answer(*joined.prepared, joined.found) for joined in prepared]
+        return [_appearances(picture, scene, found) for (picture, scene), found in prepared]
 
-    def _answer(self, picture: U8, scene: U8, objects: Detections) -> Appearances:
-        people = np.flatnonzero(objects.classes == PERSON)
-        vectors = np.zeros((len(objects.scores), SIZE), np.uint8)
-        vectors[people] = histograms(picture, objects.boxes[people])
-        return Appearances(vectors, scene)
+
+def _appearances(picture: U8, scene: U8, objects: Detections) -> Appearances:
+    people = np.flatnonzero((objects.classes == PERSON) & (objects.scores >= FLOOR))
+    vectors = np.zeros((len(objects.scores), SIZE), np.uint8)
+    vectors[people] = histograms(picture, objects.boxes[people])
+    return Appearances(vectors, scene)
 
 
 def histograms(picture: U8, boxes: F32) -> U8:
     """(N, SIZE) roots of shares of colours in boxes (N, 4, ratios) of a picture (H, W, 3); per band 255 stands for a length of 1."""
     if not len(boxes):
         return np.zeros((0, SIZE), np.uint8)
-    pixels = _spots(picture, boxes).astype(np.float32) @ TO_YUV.T
+    pixels: F32 = _spots(picture, boxes).astype(np.float32) @ TO_YUV.T
     rows, columns = SPOTS
     bands = pixels.reshape(len(boxes) * (len(BANDS) - 1), rows * columns, 3)
-    weights = np.broadcast_to(1 - np.linspace(-0.9, 0.9, columns, dtype=np.float32) ** 2, SPOTS).ravel()
-    luma = _shares(bands[:, :, :1] / 255 * (LUMA_BINS - 1), weights, LUMA_BINS)
+    weights: F32 = np.tile(1 - np.linspace(-0.9, 0.9, columns, dtype=np.float32) ** 2, rows)
+    luma = _shares(bands[:, :, :1] * np.float32((LUMA_BINS - 1) / 255), weights, LUMA_BINS)
     chroma = np.clip(bands[:, :, 1:] / CHROMA_REACH, -1, 1)
     colours = _shares((chroma + 1) / 2 * (CHROMA_BINS - 1), weights, CHROMA_BINS)
-    joined = np.sqrt(np.concatenate([luma, colours], axis=1) / 2) * 255
-    return np.rint(joined).astype(np.uint8).reshape(len(boxes), SIZE)
+    roots = np.sqrt(np.concatenate([luma, colours], axis=1) / 2)
+    rounded: U8 = np.rint(roots * 255).astype(np.uint8)
+    return rounded.reshape(len(boxes), SIZE)
 
 
 def _spots(picture: U8, boxes: F32) -> U8:
@@ -77,7 +82,7 @@ def _spots(picture: U8, boxes: F32) -> U8:
     size = (picture.shape[1], picture.shape[0])
     x0, y0, x1, y1 = (side[:, None] for side in corners_of(boxes, size).T)
     heights = np.concatenate(
-        [low + (high - low) * (np.arange(SPOTS[0]) + 0.5) / SPOTS[0] for low, high in zip(BANDS, BANDS[1:], strict=False)]
+        [low + (high - low) * (np.arange(SPOTS[0]) + 0.5) / SPOTS[0] for low, high in pairwise(BANDS)]
     )
     widths = (np.arange(SPOTS[1]) + 0.5) / SPOTS[1]
     rows = np.clip(y0 + (y1 - y0) * heights, 0, size[1] - 1).astype(np.int64)
@@ -89,13 +94,15 @@ def _spots(picture: U8, boxes: F32) -> U8:
 def _shares(places: F32, weights: F32, bins: int) -> F32:
     """(B, bins ** D) weighted shares of places (B, P, D), each in 0 to bins - 1 and split linearly between its neighbours."""
     count, _, axes = places.shape
-    low = np.minimum(places.astype(np.int64), bins - 2)
-    part = places - low
+    low = np.minimum(places.astype(np.int32), bins - 2)
+    part: F32 = (places - low).astype(np.float32)
     total = np.zeros(count * bins**axes, np.float64)
-    first = np.arange(count)[:, None] * bins**axes
-    for corner in np.ndindex(*(2,) * axes):
-        up = np.array(corner)
-        cell = ((low + up) * bins ** np.arange(axes)).sum(axis=2) + first
-        share = np.prod(np.where(up, part, 1 - part), axis=2) * weights
+    first = np.arange(count, dtype=np.int32)[:, None] * bins**axes
+    for corner in product((0, 1), repeat=axes):
+        cell, share = first, weights
+        for axis, up in enumerate(corner):
+            cell = cell + (low[..., axis] + up) * bins**axis
+            share = share * (part[..., axis] if up else 1 - part[..., axis])
         total += np.bincount(cell.ravel(), share.ravel(), len(total))
-    return (total.reshape(count, -1) / weights.sum()).astype(np.float32)
+    shares: F32 = (total.reshape(count, -1) / weights.sum()).astype(np.float32)
+    return shares

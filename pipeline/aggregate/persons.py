@@ -1,0 +1,150 @@
+"""People over time: GetPersonTracking's items.
+
+Everything is decided when the whole video is known: tracklets are linked as samples come, joined within each shot at its end, and numbered
+by first appearance at the end of the video. Somebody hidden for up to a second is reported where the motion before and after puts them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.aggregate.boxes import bounding_box, percent
+from pipeline.aggregate.camera import Camera
+from pipeline.aggregate.faces import face_detail
+from pipeline.aggregate.heads import heads
+from pipeline.aggregate.motion import F64, boxes_of, states
+from pipeline.aggregate.stitching import stitched
+from pipeline.aggregate.tracklets import SURE, Linker, Sample, Tracklet
+from pipeline.aggregate.types import Record
+from pipeline.detect.appearance import PERSON
+from pipeline.detect.types import Appearances, Detections, Faces
+from pipeline.media.types import F32, Timestamp
+
+BRIDGED_MS = 1000
+"""Longest gap that is filled with interpolated boxes."""
+CERTAIN = 0.9
+"""Least chance that at least one of somebody's detections is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The stages that are read.
+
+    Attributes:
+        objects: Finds people.
+        looks: Says how they look.
+        faces: Finds faces.
+    """
+
+    objects: str
+    looks: str
+    faces: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Somebody in one frame.
+
+    Attributes:
+        sample: Number of the sample.
+        box: (4,) left, top, width, height as ratios.
+        score: 0 to 1.
+        row: Row among the people found in the frame; -1: interpolated.
+    """
+
+    sample: int
+    box: F32
+    score: float
+    row: int
+
+
+class PersonTimeline:
+    """One item per person and sample in which they are seen, or hidden for a moment."""
+
+    def __init__(self, keys: Keys, aspect: float) -> None:
+        """`aspect` is the width of the picture, as seen, over its height."""
+        self._keys, self._aspect = keys, aspect
+        self._linker, self._camera = Linker(aspect), Camera(aspect)
+        self._times: list[int] = []
+        self._people: list[list[Tracklet]] = []
+        self._faces: dict[tuple[int, int], tuple[Faces, int]] = {}
+
+    def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterator[Record]:
+        """Nothing: who somebody is shows later."""
+        objects: Detections | None = found.get(self._keys.objects)
+        looks: Appearances | None = found.get(self._keys.looks)
+        if objects is not None and looks is not None:
+            self._look(timestamp, objects, looks, found.get(self._keys.faces))
+        del index
+        return iter(())
+
+    def _look(self, timestamp: Timestamp, objects: Detections, looks: Appearances, faces: Faces | None) -> None:
+        if self._camera.add(looks.scene):
+            self._end_shot()
+        number = len(self._times)
+        self._times.append(timestamp.millis)
+        rows = np.flatnonzero(objects.classes == PERSON)
+        boxes, scores = objects.boxes[rows], objects.scores[rows].astype(np.float64)
+        places = states(boxes, self._aspect)
+        self._linker.add(
+            Sample(number, float(timestamp.seconds), places, scores, looks.vectors[rows], self._camera.drift)
+        )
+        if faces is not None:
+            self._faces.update(((number, row), (faces, face)) for face, row in heads(faces, boxes))
+
+    def _end_shot(self) -> None:
+        self._people += stitched(self._linker.cut(), self._aspect)
+
+    def finish(self, end: Timestamp) -> Iterator[Record]:
+        """All items, by person."""
+        del end
+        self._end_shot()
+        people = [path for person in self._people if (path := self._path(person)) and _is_certain(path)]
+        for number, path in enumerate(sorted(people, key=lambda path: (path[0].sample, path[0].row))):
+            yield from (self._record(number, seen) for seen in path)
+
+    def summary(self) -> Mapping[str, Any]:
+        """Nothing beside the items."""
+        return {}
+
+    def _path(self, person: Sequence[Tracklet]) -> list[Seen]:
+        samples = np.array([number for track in person for number in track.samples])
+        places = np.stack([place for track in person for place in track.places])
+        scores = np.array([score for track in person for score in track.scores])
+        rows = dict(zip(samples.tolist(), (row for track in person for row in track.rows), strict=True))
+        wanted = self._with_gaps(samples)
+        boxes = np.clip(boxes_of(_interpolated(wanted, samples, places), self._aspect), 0, 1)
+        likely = np.interp(wanted, samples, scores)
+        return [
+            Seen(number, box, float(score), rows.get(number, -1))
+            for number, box, score in zip(wanted, boxes, likely, strict=True)
+        ]
+
+    def _with_gaps(self, samples: F64) -> list[int]:
+        """The samples, and those in short gaps between them."""
+        wanted = [int(samples[0])]
+        for number in samples[1:].tolist():
+            before = wanted[-1]
+            if self._times[number] - self._times[before] <= BRIDGED_MS:
+                wanted += range(before + 1, number)
+            wanted.append(number)
+        return wanted
+
+    def _record(self, number: int, seen: Seen) -> Record:
+        time = self._times[seen.sample]
+        person: dict[str, Any] = {"Index": number, "BoundingBox": bounding_box(seen.box)}
+        if (face := self._faces.get((seen.sample, seen.row))) is not None:
+            person["Face"] = face_detail(*face)
+        return Record({"Timestamp": time, "Person": person}, time, confidence=percent(seen.score), index=number)
+
+
+def _interpolated(wanted: Sequence[int], samples: F64, places: F64) -> F64:
+    """(W, 4) places at the wanted samples."""
+    return np.stack([np.interp(wanted, samples, column) for column in places.T], axis=1)
+
+
+def _is_certain(path: Sequence[Seen]) -> bool:
+    wrong = np.prod([1 - seen.score for seen in path if seen.row >= 0 and seen.score >= SURE])
+    return bool(1 - wrong >= CERTAIN)
