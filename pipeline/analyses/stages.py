@@ -4,7 +4,7 @@ A stage's key says what it finds and how often; stages of one kind share a lane,
 """
 
 from pipeline.analyses.types import Stage
-from pipeline.detect import embeddings, faces, objects, tags, text_boxes, text_lines, text_reading
+from pipeline.detect import appearance, embeddings, faces, objects, tags, text_boxes, text_lines, text_reading
 from pipeline.media.types import Every
 from pipeline.models.types import Models
 
@@ -13,6 +13,12 @@ def object_stage(models: Models, step_ms: int) -> Stage:
     """`Detections` of COCO's classes; needs the model `objects.MODEL`."""
     detector = objects.ObjectDetector(models.load(objects.MODEL))
     return Stage(f"objects-{step_ms}ms", detector, Every(step_ms), lane="objects")
+
+
+def appearance_stage(step_ms: int) -> Stage:
+    """`Appearances` of the people of `object_stage` at the same step."""
+    key, needs = f"looks-{step_ms}ms", f"objects-{step_ms}ms"
+    return Stage(key, appearance.AppearanceDetector(), Every(step_ms), needs=needs, lane="looks")
 
 
 def tag_stage(models: Models, step_ms: int) -> Stage:
