@@ -55,6 +55,12 @@ def _tflite_detector(files: Mapping[str, Path], _sources: Sources) -> bytes:
     return detector(_only(files))
 
 
+def _tflite_classifier(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.tflite_classifier import classifier
+
+    return classifier(_only(files))
+
+
 def _task_face_landmarks(files: Mapping[str, Path], _sources: Sources) -> bytes:
     from pipeline.models.convert.tflite_float import member, network
 
@@ -91,6 +97,7 @@ RECIPES: Mapping[str, Recipe] = {
     "paddle": _paddle,
     "picodet": _picodet,
     "tflite-detector": _tflite_detector,
+    "tflite-classifier": _tflite_classifier,
     "task-face-landmarks": _task_face_landmarks,
     "task-face-blendshapes": _task_face_blendshapes,
     "autoshot": _autoshot,

@@ -34,14 +34,14 @@ def _detector(raw: bytes) -> bytes:
     network = read(raw)
     operators, entry = network.operators, network.inputs[0]
     graph = Graph()
-    _enter(graph, entry)
+    enter(graph, entry)
     for operator in operators[:-1]:
-        _convert(graph, operator)
+        convert(graph, operator)
     _leave(graph, operators[-1])
     return _pack(graph, entry, operators[-1])
 
 
-def _enter(graph: Graph, entry: Tensor) -> None:
+def enter(graph: Graph, entry: Tensor) -> None:
     """Pixels to the real numbers that the quantisation means, channels first."""
     pixels = graph.add("Cast", ["image"], to=TensorProto.FLOAT)
     shifted = graph.add("Sub", [pixels, graph.constant(entry.zero.astype(np.float32))])
@@ -49,7 +49,12 @@ def _enter(graph: Graph, entry: Tensor) -> None:
     graph.add("Transpose", [scaled], entry.name, perm=[0, 3, 1, 2])
 
 
-def _convert(graph: Graph, operator: Operator) -> None:
+def convert(graph: Graph, operator: Operator) -> None:
+    """Appends an operator on maps and lists.
+
+    Raises:
+        ModelError: it is unknown here.
+    """
     if operator.kind not in _OPERATORS:
         raise ModelError(f"TFLite operator {operator.kind} is unknown here")
     _OPERATORS[operator.kind](graph, operator)
