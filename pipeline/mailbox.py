@@ -33,7 +33,6 @@ RETRY_S = 0.2
 _CONNECTION: Mapping[str, Any] = {
     "socket_connect_timeout": 2,
     "socket_timeout": 4 + SLICE_S,
-    "socket_keepalive": True,
     "health_check_interval": 10,
     "retry": Retry(NoBackoff(), 1),
 }
@@ -104,7 +103,7 @@ class Mailbox:
         return letter_id
 
     def wait(self, letter_id: str, timeout_s: float) -> Mapping[str, Any] | None:
-        """The answer; None: there was none in time, and the letter is withdrawn."""
+        """The answer; None: there was none in time."""
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -115,9 +114,12 @@ class Mailbox:
             if found is not None:
                 answer: dict[str, Any] = json.loads(found[1])
                 return answer
+        return None
+
+    def withdraw(self, letter_id: str) -> None:
+        """Nobody needs to answer the letter any more."""
         with suppress(RedisError):
             self._redis.delete(_letter(letter_id))
-        return None
 
     def take(self, letter_id: str) -> Letter | None:
         """The letter, marked as taken once more; None: its caller has given up."""
@@ -151,10 +153,10 @@ def _redis(settings: Settings) -> Redis:
     if settings.broker_url is None:
         return Redis(unix_socket_path=str(settings.redis_socket), **_CONNECTION)
     scheme, _, rest = settings.broker_url.partition("://")
-    if scheme == "redis+socket":
-        scheme, rest = "unix", rest.replace("virtual_host=", "db=")
     try:
-        return Redis.from_url(f"{scheme}://{rest}", **_CONNECTION)
+        if scheme == "redis+socket":
+            return Redis.from_url(f"unix://{rest.replace('virtual_host=', 'db=')}", **_CONNECTION)
+        return Redis.from_url(settings.broker_url, socket_keepalive=True, **_CONNECTION)
     except ValueError:
         raise SetupError(f"REELSIGHT_BROKER_URL: operations on images need Redis or Valkey, not {scheme}.") from None
 

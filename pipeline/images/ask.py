@@ -12,6 +12,9 @@ from pipeline.images.source import StoredImage, image_of
 from pipeline.mailbox import Letter
 from pipeline.services import Services
 
+WAKE_UPS = 2
+"""The first may have reached a worker that was then killed with all its children; a letter that was answered wakes nobody."""
+
 log = structlog.get_logger()
 
 
@@ -45,12 +48,14 @@ def _answer(services: Services, letter: Letter) -> Mapping[str, Any]:
         except RedisError as error:
             log.warning("mailbox_not_reached", reason=str(error))
             raise RequestError("ThrottlingException", "The workers cannot be reached. Try your call again.") from None
-        services.queue.wake_image(letter_id)
-        answer = services.mailbox.wait(letter_id, timeout_s)
-    if answer is None:
-        log.warning("image_not_answered", letter=letter_id, timeout_s=timeout_s)
-        raise RequestError(
-            "ThrottlingException",
-            f"No worker for the queue `images` has answered within {timeout_s} s. Try your call again.",
-        )
-    return answer
+        for _ in range(WAKE_UPS):
+            services.queue.wake_image(letter_id)
+            answer = services.mailbox.wait(letter_id, timeout_s / WAKE_UPS)
+            if answer is not None:
+                return answer
+        services.mailbox.withdraw(letter_id)
+    log.warning("image_not_answered", letter=letter_id, timeout_s=timeout_s)
+    raise RequestError(
+        "ThrottlingException",
+        f"No worker for the queue `images` has answered within {timeout_s} s. Try your call again.",
+    )

@@ -16,7 +16,8 @@ import numpy as np
 
 from pipeline.aggregate.faces import face_detail
 from pipeline.detect.boxes import Size
-from pipeline.detect.types import Embeddings, Faces
+from pipeline.detect.types import Faces
+from pipeline.media.types import F32
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,22 @@ HIGH = Bar(confidence=98, side=50, sharpness=45, brightness=10, yaw=45, down=30,
 BARS: Mapping[str, Bar] = {"AUTO": LOW, "LOW": LOW, "MEDIUM": MEDIUM, "HIGH": HIGH}
 
 
-def flaws(faces: Faces, embeddings: Embeddings, size: Size, level: str) -> list[list[str]]:
+def flaws(faces: Faces, trusted: F32, size: Size, level: str) -> list[list[str]]:
     """The Reasons not to index each face; none for a face that is good enough.
 
     Args:
         faces: Faces of an image.
-        embeddings: Theirs.
+        trusted: (N,) 0 to 1: how far an embedding of each can be trusted; 0: it cannot have one.
         size: Width and height of the picture that their crops are cut out of.
-        level: A QualityFilter; with NONE only a face that has no embedding is refused.
+        level: A QualityFilter; with NONE only a face that cannot have an embedding is refused.
     """
     bar = BARS.get(level)
     if bar is None:
-        return [[] if vector.any() else ["LOW_FACE_QUALITY"] for vector in embeddings.vectors]
-    return [list(_flaws(faces, embeddings, size, bar, row)) for row in range(len(faces.scores))]
+        return [[] if trust > 0 else ["LOW_FACE_QUALITY"] for trust in trusted]
+    return [list(_flaws(faces, float(trusted[row]), size, bar, row)) for row in range(len(faces.scores))]
 
 
-def _flaws(faces: Faces, embeddings: Embeddings, size: Size, bar: Bar, row: int) -> Iterator[str]:
+def _flaws(faces: Faces, trust: float, size: Size, bar: Bar, row: int) -> Iterator[str]:
     _, yaw, pitch = faces.pose[row]
     brightness, sharpness = faces.quality[row]
     if abs(yaw) > bar.yaw or not -bar.down <= pitch <= bar.up:
@@ -78,5 +79,5 @@ def _flaws(faces: Faces, embeddings: Embeddings, size: Size, bar: Bar, row: int)
         yield "LOW_CONFIDENCE"
     if (faces.boxes[row, 2:] * np.array(size)).min() < bar.side:
         yield "SMALL_BOUNDING_BOX"
-    if embeddings.quality[row] < bar.trust or not embeddings.vectors[row].any():
+    if trust < bar.trust:
         yield "LOW_FACE_QUALITY"

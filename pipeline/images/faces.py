@@ -6,8 +6,8 @@ from typing import Any
 from pipeline.aggregate.faces import face_detail
 from pipeline.detect import embeddings, faces
 from pipeline.detect.boxes import Size, picture_size
-from pipeline.detect.types import Embeddings, Faces
-from pipeline.media.types import Frame
+from pipeline.detect.types import Faces
+from pipeline.media.types import F32, I64, Frame
 from pipeline.models.types import Models
 
 
@@ -17,10 +17,17 @@ def found(models: Models, frame: Frame) -> Faces:
     return detector.detect([detector.prepare(frame)])[0]
 
 
-def embedded(models: Models, frame: Frame, there: Faces) -> tuple[Embeddings, Size]:
-    """The embeddings of the faces, and width and height of the picture that their crops were cut out of."""
-    embedder = embeddings.FaceEmbedder(models.load(embeddings.MODEL))
-    return embedder.embedded([(embedder.prepare(frame), there)])[0], picture_size(frame)
+def trusted(frame: Frame, there: Faces) -> tuple[F32, Size]:
+    """(N,) 0 to 1, how far embeddings of the faces can be trusted, and width and height of the picture that crops are cut out of."""
+    size = picture_size(frame)
+    return embeddings.trust(frame.rgb(*size), there), size
+
+
+def embedded(models: Models, frame: Frame, there: Faces, rows: I64) -> F32:
+    """(R, D) float32, the embeddings of the faces in these rows."""
+    embedder = embeddings.embedder(models)
+    some = Faces(there.boxes[rows], there.scores[rows], there.landmarks[rows], there.pose[rows], there.quality[rows])
+    return embedder.embedded([(embedder.prepare(frame), some)])[0].vectors
 
 
 def described(models: Models, frame: Frame, there: Faces, attributes: Collection[str]) -> list[dict[str, Any]]:

@@ -1,14 +1,13 @@
 """IndexFaces: the faces of an image become faces of a collection."""
 
 from collections.abc import Sequence
-from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from pipeline.images.call import Call
 from pipeline.images.face_quality import flaws
-from pipeline.images.faces import described, embedded, found
+from pipeline.images.faces import described, embedded, found, trusted
 from pipeline.media.types import F32
 from pipeline.store import collections
 from pipeline.store.engine import reading, writing
@@ -24,32 +23,32 @@ def answer(call: Call) -> dict[str, Any]:
     Raises:
         RequestError: the collection does not exist or is full, or the image cannot be used.
     """
-    request, name = call.request, call.request["CollectionId"]
+    request = call.request
     with reading(call.services.engine) as connection:
-        version = collections.get(connection, call.account, name).face_model_version
+        version = collections.get(connection, call.account, request["CollectionId"]).face_model_version
     picture = call.picture()
     there = found(call.models, picture.frame)
-    embeddings, size = embedded(call.models, picture.frame, there)
-    flawed = flaws(there, embeddings, size, request.get("QualityFilter", "AUTO"))
+    flawed = flaws(there, *trusted(picture.frame, there), request.get("QualityFilter", "AUTO"))
     reasons = limited(flawed, min(request.get("MaxFaces", MOST_FACES), MOST_FACES))
     details = described(call.models, picture.frame, there, request.get("DetectionAttributes", ()))
-    chosen = [not why for why in reasons]
+    rows = np.array([row for row, why in enumerate(reasons) if not why], np.int64)
     image = Image(picture.digest, request.get("ExternalImageId"))
-    kept = _kept(call, image, list(compress(details, chosen)), embeddings.vectors[np.array(chosen, bool)])
-    records = zip(kept, compress(details, chosen), strict=True)
-    left = [(why, detail) for why, detail in zip(reasons, details, strict=True) if why]
+    vectors = embedded(call.models, picture.frame, there, rows)
+    kept = _kept(call, image, [details[row] for row in rows], vectors)
     return {
-        "FaceRecords": [{"Face": face.wire, "FaceDetail": detail} for face, detail in records],
+        "FaceRecords": [{"Face": face.wire, "FaceDetail": details[row]} for face, row in zip(kept, rows, strict=True)],
         "FaceModelVersion": version,
-        "UnindexedFaces": [{"Reasons": why, "FaceDetail": detail} for why, detail in left],
+        "UnindexedFaces": [
+            {"Reasons": why, "FaceDetail": detail} for why, detail in zip(reasons, details, strict=True) if why
+        ],
     }
 
 
 def limited(flawed: Sequence[Sequence[str]], most: int) -> list[list[str]]:
     """The Reasons of each face, those of faces that are too many among them: of the good ones the first `most` stay."""
-    good = [place for place, why in enumerate(flawed) if not why]
+    good = [row for row, why in enumerate(flawed) if not why]
     exceeding = set(good[most:])
-    return [["EXCEEDS_MAX_FACES"] if place in exceeding else list(why) for place, why in enumerate(flawed)]
+    return [["EXCEEDS_MAX_FACES"] if row in exceeding else list(why) for row, why in enumerate(flawed)]
 
 
 def _kept(call: Call, image: Image, details: Sequence[dict[str, Any]], vectors: F32) -> list[Face]:

@@ -119,7 +119,8 @@ def test_botocore_reads_our_errors(code: str) -> None:
 
 def test_every_served_operation_is_in_the_model() -> None:
     handlers = built()
-    assert set(handlers) >= {name for pair in OPERATIONS.values() for name in (pair.start, pair.get)} | set(IMAGE_OPERATIONS)
+    assert set(handlers) >= {name for pair in OPERATIONS.values() for name in (pair.start, pair.get)}
+    assert set(handlers) >= set(IMAGE_OPERATIONS)
     assert set(handlers) <= set(ALL)
 
 
