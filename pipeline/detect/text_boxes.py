@@ -10,14 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import ConvexHull
 
 from pipeline.detect.boxes import Size, input_size
+from pipeline.detect.rectangles import F64, Rectangle, joined, text_rectangle
 from pipeline.detect.types import TextBoxes
 from pipeline.media.types import F32, U8, Frame
 from pipeline.models.types import Session
-
-F64 = NDArray[np.float64]
 
 MODEL = "text-boxes-ppocrv6-tiny"
 STEP = 32
@@ -33,55 +31,6 @@ _STD = np.array([0.229, 0.224, 0.225], np.float32)
 _NEIGHBOURS = np.ones((3, 3), bool)
 
 
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """A rotated rectangle.
-
-    Attributes:
-        centre: (2,) x, y.
-        axes: (2, 2) unit vectors: along the side that is nearer to horizontal, to the right; across it, downwards.
-        half: (2,) half of the sides along these axes.
-    """
-
-    centre: F64
-    axes: F64
-    half: F64
-
-    def corners(self) -> F64:
-        """(4, 2) clockwise from the top left, as seen along the first axis."""
-        signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-        corners: F64 = self.centre + (signs * self.half) @ self.axes
-        return corners
-
-    def grown(self, by: float) -> "Rectangle":
-        """The rectangle with all sides moved outwards."""
-        return Rectangle(self.centre, self.axes, self.half + by)
-
-    def unclip_distance(self, ratio: float) -> float:
-        """How far a shrunk text region grows back: area times ratio by perimeter."""
-        width, height = 2 * self.half
-        return float(width * height * ratio / (2 * (width + height)))
-
-    def covers(self, points: F64) -> NDArray[np.bool_]:
-        """(...,) whether each of the points (..., 2) lies inside."""
-        inside: NDArray[np.bool_] = np.all(np.abs((points - self.centre) @ self.axes.T) <= self.half, axis=-1)
-        return inside
-
-
-def smallest_rectangle(points: F64) -> Rectangle:
-    """The rectangle of least area around points (N, 2) that do not lie on one line."""
-    outline = points[ConvexHull(points).vertices]
-    edges = np.roll(outline, -1, axis=0) - outline
-    turns = np.arctan2(edges[:, 1], edges[:, 0]) % (np.pi / 2)
-    turns = np.where(turns > np.pi / 4, turns - np.pi / 2, turns)
-    axes = np.stack([np.cos(turns), np.sin(turns), -np.sin(turns), np.cos(turns)], axis=1).reshape(-1, 2, 2)
-    spread = axes @ outline.T
-    low, high = spread.min(axis=2), spread.max(axis=2)
-    best = int(np.prod(high - low, axis=1).argmin())
-    middle = (low[best] + high[best]) / 2 @ axes[best]
-    return Rectangle(middle, axes[best], (high[best] - low[best]) / 2)
-
-
 def rectangles(chances: F32) -> Iterator[tuple[Rectangle, float]]:
     """Grown rectangles, in pixels, and scores of the text regions of a map (H, W) of probabilities that a pixel is the core of a line."""
     regions, _ = ndimage.label(chances > PIXEL_FLOOR, _NEIGHBOURS)
@@ -90,7 +39,7 @@ def rectangles(chances: F32) -> Iterator[tuple[Rectangle, float]]:
         if max(rows.stop - rows.start, columns.stop - columns.start) < LEAST_SIDE:
             continue
         origin = np.array([columns.start, rows.start], float)
-        found = smallest_rectangle(_outline(regions[rows, columns] == number) + origin)
+        found = text_rectangle(_outline(regions[rows, columns] == number) + origin)
         if 2 * found.half.min() < LEAST_SIDE:
             continue
         score = _score(chances[rows, columns], found, origin)
@@ -157,7 +106,7 @@ class TextBoxDetector:
 
 def _boxes(chances: F32) -> TextBoxes:
     size = np.array(chances.shape[::-1], float)
-    found = sorted(rectangles(chances), key=lambda pair: (pair[0].centre[1], pair[0].centre[0]))
+    found = sorted(joined(list(rectangles(chances))), key=lambda pair: (pair[0].centre[1], pair[0].centre[0]))
     corners = np.array([rectangle.corners() for rectangle, _ in found]).reshape(-1, 4, 2)
     return TextBoxes(
         quads=np.clip(corners / size, 0, 1).astype(np.float32),

@@ -10,7 +10,7 @@ from pipeline.media.types import F32, U8
 HEIGHT = 24
 BLOCK = 6
 MARGIN = 0.5
-SLACK = 0.5
+SLACK = 0.25
 RELATIVE = 0.15
 LEAST = 4.0
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -42,9 +42,9 @@ class Look:
         return bool(largest_change(self.luma, _luma(picture, self.quad)) <= self.tolerance)
 
     def frames(self, quad: F32) -> bool:
-        """Whether the quadrilateral (4, 2) is about the same: no corner is farther off than half the line's height."""
+        """Whether the quadrilateral (4, 2) is about the same: no corner is farther off than a quarter of the lines' height."""
         offsets = np.hypot(*(quad - self.quad).T)
-        return bool(offsets.max() <= SLACK * sides(self.quad)[1])
+        return bool(offsets.max() <= SLACK * min(sides(self.quad)[1], sides(quad)[1]))
 
 
 def largest_change(before: F32, after: F32) -> float:

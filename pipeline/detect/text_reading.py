@@ -27,7 +27,7 @@ class Word:
 
     Attributes:
         text: The characters.
-        confidence: 0 to 1: mean over the characters.
+        confidence: 0 to 1: that all its characters are right, each independently of the others.
         begin: Where it begins along the line, 0 to 1.
         end: Where it ends.
     """
@@ -75,7 +75,7 @@ def words(line: Sequence[Spot], steps: float) -> list[Word]:
     return [
         Word(
             text="".join(spot.character for spot in group),
-            confidence=float(np.mean([spot.chance for spot in group])),
+            confidence=float(np.prod([spot.chance for spot in group])),
             begin=max(group[0].centre - half, low, 0) / steps,
             end=min(group[-1].centre + half, high, steps) / steps,
         )

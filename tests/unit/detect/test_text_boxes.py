@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.detect.text_boxes import UNCLIP, Rectangle, TextBoxDetector, rectangles, smallest_rectangle, text_input
+from pipeline.detect.rectangles import Rectangle, joined, smallest_rectangle
+from pipeline.detect.text_boxes import UNCLIP, TextBoxDetector, rectangles, text_input
 from tests.support.stills import drawn
 
 
