@@ -14,7 +14,7 @@ from math import exp, log, pi
 import numpy as np
 
 from pipeline.aggregate.likeness import likeness
-from pipeline.aggregate.motion import ACCELERATION, F64, SEEN
+from pipeline.aggregate.motion import ACCELERATION, F64, SEEN, tail
 from pipeline.aggregate.tracklets import SURE, Tracklet
 
 GAP_S = 10.0
@@ -27,6 +27,10 @@ SIZE_DEVIATION, SIZE_RANGE = 0.15, 0.7
 """Of the logarithm of the height: of one person after a gap, and among all people of a picture."""
 PRIOR = -2.0
 """Logarithm of the chance that somebody who is gone is this one who appears, before anything is known of the two."""
+SIDE = 0.15
+"""Who is nearer than this to the left or right edge, in their heights, is leaving or entering: they walk that far in a fifth of a second."""
+RETURN = -3.0
+"""What is added to `PRIOR` for each end at an edge: who left seldom comes back, and who enters is seldom one of those."""
 PATIENCE_S = 5.0
 """A chance decays to a third in this time: the longer somebody is out of sight, the likelier they left."""
 
@@ -42,6 +46,7 @@ class End:
         doubt: Deviation of the speed.
         log_height: Logarithm of the height.
         look: (D,) mean colours.
+        aside: Whether it lies at the left or right edge of the picture.
     """
 
     seconds: float
@@ -50,9 +55,10 @@ class End:
     doubt: float
     log_height: float
     look: F64
+    aside: bool
 
 
-def end_of(track: Tracklet, last: bool) -> End:
+def end_of(track: Tracklet, last: bool, room: float) -> End:
     """The first or the last second or so of a tracklet."""
     order = slice(None, None, -1) if last else slice(None)
     times = np.array(track.times[order])
@@ -66,7 +72,9 @@ def end_of(track: Tracklet, last: bool) -> End:
     look = np.stack([look for look, seen in zip(track.looks[order], sure, strict=True) if seen][:6]).mean(axis=0)
     speed, doubt = _speed(since, at, height)
     place = at.mean(axis=0) - speed * since.mean()
-    return End(float(times[0]), place, speed, doubt, float(np.median(places[:, 3])), look)
+    reach = float(np.exp(places[0, 2])) / 2 + SIDE * height
+    aside = not reach <= places[0, 0] <= room - reach
+    return End(float(times[0]), place, speed, doubt, float(np.median(places[:, 3])), look, aside)
 
 
 def _speed(since: F64, at: F64, height: float) -> tuple[F64, float]:
@@ -87,16 +95,17 @@ def worth(first: End, second: End, room: float, alike: float) -> float:
     doubt = gap**2 * (first.doubt**2 + second.doubt**2) / 4
     wandered = float(2 * SEEN[0] ** 2 + ACCELERATION[0] ** 2 * gap**3 / 12)
     variance = height**2 * wandered + doubt
-    place = log(room / (2 * pi * variance)) - float((missed**2).sum()) / (2 * variance)
+    place = log(room / (2 * pi * variance)) + float(tail((missed**2).sum() / variance, 2))
     ratio = (first.log_height - second.log_height) ** 2 / 2
     size = log(SIZE_RANGE / SIZE_DEVIATION) - ratio / SIZE_DEVIATION**2 + ratio / SIZE_RANGE**2
-    return place + size + alike + PRIOR - gap / PATIENCE_S
+    prior = PRIOR + RETURN * (first.aside + second.aside) - gap / PATIENCE_S
+    return place + size + alike + prior
 
 
 def stitched(tracks: Sequence[Tracklet], room: float) -> list[list[Tracklet]]:
     """The tracklets of one shot by person, each in order of time."""
     order = sorted(tracks, key=lambda track: (track.times[0], track.rows[0]))
-    begins, ends = [end_of(t, last=False) for t in order], [end_of(t, last=True) for t in order]
+    begins, ends = [end_of(t, False, room) for t in order], [end_of(t, True, room) for t in order]
     found = sorted(_pairs(begins, ends, room), key=lambda pair: (-pair[0], pair[1], pair[2]))
     after: dict[int, int] = {}
     taken: set[int] = set()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from pipeline.aggregate.likeness import likeness
-from pipeline.aggregate.motion import F64, HALF_SEEN, SEEN, Filters
+from pipeline.aggregate.motion import F64, HALF_SEEN, SEEN, Filters, tail
 from pipeline.media.types import I64, U8
 
 SURE = 0.6
@@ -124,7 +124,7 @@ class Linker:
         """Extends some of the tracklets `tracks` by some of the detections `found`; returns the latter."""
         squares, volumes = self._filters.distances(sample.places[found], noise)
         alike = likeness(self._mean[tracks], sample.looks[found]) if len(tracks) and len(found) else 0.0
-        worth = alike - squares[tracks] / 2 - volumes[tracks] - 2 * log(2 * pi) - self._elsewhere
+        worth = alike + tail(squares[tracks], 4) - volumes[tracks] - 2 * log(2 * pi) - self._elsewhere
         pairs = best_pairs(np.where(squares[tracks] > gate, -np.inf, worth))
         rows, columns = tracks[pairs[:, 0]], found[pairs[:, 1]]
         if len(rows):
