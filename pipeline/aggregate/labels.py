@@ -8,12 +8,13 @@ take "Car" away. `Parents`, `Aliases` and `Categories` of a kept label are alway
 A segment is a run of consecutive samples that have the label; it ends where the first sample without it, or the video, begins or ends.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.aggregate.boxes import bounding_box, percent
-from pipeline.aggregate.evidence import Evidence, Instance, evidence, steadied
+from pipeline.aggregate.conclusions import Instance
+from pipeline.aggregate.evidence import Evidence, evidence, steadied
 from pipeline.aggregate.types import Record
 from pipeline.catalog import SEGMENTS
 from pipeline.labels.vocabulary import Label, vocabulary
@@ -67,14 +68,16 @@ class LabelTimeline:
 
     Attributes:
         objects: Key of the stage that finds objects.
-        tags: Key of the stage that tags frames.
+        tags: Keys of the stages that tag frames.
+        faces: Key of the stage that finds faces.
         neighbourhood_ms: Samples at most this far away are neighbours.
         min_confidence: 0 to 100.
         wanted: Which labels are reported.
     """
 
     objects: str
-    tags: str
+    tags: Sequence[str]
+    faces: str
     neighbourhood_ms: int
     min_confidence: float = MIN_CONFIDENCE
     wanted: LabelFilter = LabelFilter()
@@ -84,7 +87,9 @@ class LabelTimeline:
     def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterator[Record]:
         """The records of the sample before this one, and the segments that it ended."""
         del index
-        self._recent.append(_Sample(timestamp.millis, evidence(found.get(self.objects), found.get(self.tags))))
+        tags = [found.get(key) for key in self.tags]
+        saw = evidence(found.get(self.objects), tags, found.get(self.faces))
+        self._recent.append(_Sample(timestamp.millis, saw))
         if len(self._recent) > 1:
             yield from self._report(len(self._recent) - 2)
         del self._recent[:-2]

@@ -1,31 +1,33 @@
-"""Label detection: objects and tags twice a second."""
+"""Label detection: objects, tags and faces twice a second."""
 
 from collections.abc import Sequence
 
 from pipeline.aggregate.labels import MIN_CONFIDENCE, LabelFilter, LabelTimeline
 from pipeline.aggregate.types import Aggregator, Galleries
-from pipeline.analyses.stages import object_stage, tag_stage
+from pipeline.analyses.stages import face_stage, object_stage, second_tag_stage, tag_stage
 from pipeline.analyses.types import Analysis, Parameters, Stage
-from pipeline.detect import objects, tags
+from pipeline.detect import faces, objects, tags
 from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
 STEP_MS = 500
 OBJECTS = f"objects-{STEP_MS}ms"
-TAGS = f"tags-{STEP_MS}ms"
+TAGS = (f"tags-{STEP_MS}ms", f"second-tags-{STEP_MS}ms")
+FACES = f"faces-{STEP_MS}ms"
 
 
 class LabelAnalysis:
     """GENERAL_LABELS over a video; confidences and filters are applied by the aggregator, so that all requests share the stages."""
 
     def models(self) -> Sequence[str]:
-        """The object detector and the tagger."""
-        return (objects.MODEL, tags.MODEL)
+        """The object detector, both taggers and the face detector."""
+        return (objects.MODEL, tags.MODEL, tags.SECOND_MODEL, faces.MODEL)
 
     def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
-        """The same two stages for any requests; their floors are below any useful MinConfidence."""
+        """The same stages for any requests; their floors are below any useful MinConfidence."""
         del parameters
-        return object_stage(models, STEP_MS), tag_stage(models, STEP_MS)
+        kinds = (object_stage, tag_stage, second_tag_stage, face_stage)
+        return [stage(models, STEP_MS) for stage in kinds]
 
     def aggregator(
         self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
@@ -33,7 +35,7 @@ class LabelAnalysis:
         """A timeline with the request's MinConfidence (50 where it names none) and its filters."""
         del media, index, galleries
         least = float(parameters.get("MinConfidence", MIN_CONFIDENCE))
-        return LabelTimeline(OBJECTS, TAGS, 2 * STEP_MS, least, _filter(parameters))
+        return LabelTimeline(OBJECTS, TAGS, FACES, 2 * STEP_MS, least, _filter(parameters))
 
 
 def _filter(parameters: Parameters) -> LabelFilter:

@@ -26,6 +26,12 @@ def tag_stage(models: Models, step_ms: int) -> Stage:
     return Stage(f"tags-{step_ms}ms", tags.Tagger(models.load(tags.MODEL)), Every(step_ms), lane="tags")
 
 
+def second_tag_stage(models: Models, step_ms: int) -> Stage:
+    """`Tags` of ImageNet's classes by another network; needs the model `tags.SECOND_MODEL`."""
+    detector = tags.SecondTagger(models.load(tags.SECOND_MODEL))
+    return Stage(f"second-tags-{step_ms}ms", detector, Every(step_ms), lane="second-tags")
+
+
 def face_stage(models: Models, step_ms: int) -> Stage:
     """`Faces`; needs the model `faces.MODEL`."""
     return Stage(f"faces-{step_ms}ms", faces.FaceDetector(models.load(faces.MODEL)), Every(step_ms), lane="faces")

@@ -1,7 +1,7 @@
-"""Labels of the whole frame with PP-LCNetV2, over the 1000 classes of ImageNet.
+"""Labels of the whole frame with PP-LCNetV2 and with EfficientNet-Lite4, over the 1000 classes of ImageNet.
 
-Source: PaddleClas' PPLCNetV2_base (Apache-2.0); the preparation is its published one, except that the whole frame is stretched to the input
-instead of cropped to its middle, so that the edges of wide frames count.
+Source: PaddleClas' PPLCNetV2_base and TensorFlow's EfficientNet-Lite4 (both Apache-2.0); the preparation is their published one, except
+that the whole frame is stretched to the input instead of cropped to its middle, so that the edges of wide frames count.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import numpy as np
 
 from pipeline.detect.objects import normalised
 from pipeline.detect.types import Tags
-from pipeline.media.types import F32, Frame
+from pipeline.media.types import F32, U8, Frame
 from pipeline.models.types import Session
 
-MODEL = "tags-pplcnetv2"
-SIDE = 224
-KEPT = 20
-SCORE_FLOOR = 0.01
+MODEL, SECOND_MODEL = "tags-pplcnetv2", "tags-efficientnet-lite4"
+SIDE, SECOND_SIDE = 224, 300
+KEPT = 50
+SCORE_FLOOR = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,36 @@ class Tagger:
     def detect(self, prepared: Sequence[F32]) -> Sequence[Tags]:
         """One answer per prepared frame."""
         (probabilities,) = self.session.run({"x": np.stack(prepared)})
-        return [self._answer(row) for row in probabilities]
+        return [_likeliest(row, self.kept, self.floor) for row in probabilities]
 
-    def _answer(self, probabilities: F32) -> Tags:
-        best = np.argsort(-probabilities, kind="stable")[: self.kept]
-        best = best[probabilities[best] >= self.floor]
-        return Tags(best.astype(np.int64), probabilities[best].astype(np.float32))
+
+@dataclass(frozen=True, slots=True)
+class SecondTagger:
+    """The likeliest ImageNet classes of whole frames, best first, by another network.
+
+    Attributes:
+        session: The model.
+        batch: Frames per call of `detect`, at most.
+        kept: Classes per frame, at most.
+        floor: Classes below this probability are dropped.
+    """
+
+    session: Session
+    batch: int = 1
+    kept: int = KEPT
+    floor: float = SCORE_FLOOR
+
+    def prepare(self, frame: Frame) -> U8:
+        """(300, 300, 3) RGB of the stretched frame."""
+        return frame.rgb(SECOND_SIDE, SECOND_SIDE)
+
+    def detect(self, prepared: Sequence[U8]) -> Sequence[Tags]:
+        """One answer per prepared frame."""
+        (probabilities,) = self.session.run({"image": np.stack(prepared)})
+        return [_likeliest(row, self.kept, self.floor) for row in probabilities]
+
+
+def _likeliest(probabilities: F32, kept: int, floor: float) -> Tags:
+    best = np.argsort(-probabilities, kind="stable")[:kept]
+    best = best[probabilities[best] >= floor]
+    return Tags(best.astype(np.int64), probabilities[best].astype(np.float32))

@@ -5,33 +5,44 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-# The category names of Rekognition's label detection (version 3.0) that our labels use.
+# The category names of Rekognition's label detection (version 3.0).
 # Source: Amazon Rekognition developer guide, "Detecting labels in an image", label categories.
 CATEGORIES = frozenset(
     {
+        "Actions",
         "Animals and Pets",
         "Apparel and Accessories",
         "Beauty and Personal Care",
         "Buildings and Architecture",
+        "Colors and Visual Composition",
+        "Damage Detection",
         "Education",
         "Events and Attractions",
         "Everyday Objects",
+        "Expressions and Emotions",
         "Food and Beverage",
         "Furniture and Furnishings",
+        "Health and Fitness",
         "Hobbies and Interests",
         "Home Appliances",
         "Home and Indoors",
         "Kitchen and Dining",
+        "Materials",
         "Medical",
         "Nature and Outdoors",
         "Offices and Workspaces",
+        "Patterns and Shapes",
+        "Performing Arts",
         "Person Description",
         "Plants and Flowers",
         "Popular Landmarks",
+        "Profession",
+        "Public Safety",
         "Religion",
         "Sports",
         "Symbols and Flags",
         "Technology and Computing",
+        "Text and Documents",
         "Tools and Machinery",
         "Toys and Gaming",
         "Transport and Logistics",
@@ -86,12 +97,13 @@ class Row:
 @cache
 def vocabulary() -> Vocabulary:
     """The vocabulary that comes with the program."""
-    table = {name: Row(*map(_listed, cells)) for name, *cells in _rows("labels.tsv")}
+    table = {name: Row(*map(_listed, cells)) for name, *cells in rows("labels.tsv")}
     labels = {name: _resolved(name, table) for name in table}
-    return Vocabulary(labels, [name for _, name in _rows("coco.tsv")], [name for _, name in _rows("imagenet.tsv")])
+    return Vocabulary(labels, [name for _, name in rows("coco.tsv")], [name for _, name in rows("imagenet.tsv")])
 
 
-def _rows(file: str) -> list[list[str]]:
+def rows(file: str) -> list[list[str]]:
+    """The tab-separated cells of a data file of this package; comments are left out."""
     text = files("pipeline.labels").joinpath(file).read_text(encoding="utf-8")
     return [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
 
