@@ -7,10 +7,12 @@ geometric mean s: 91 percent at the threshold of the detector, over 99 for a cle
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.aggregate.boxes import bounding_box, percent
+from pipeline.aggregate.face_traits import trait_detail
+from pipeline.aggregate.steadiness import Window
 from pipeline.aggregate.types import Record
 from pipeline.detect.types import Faces
 from pipeline.media.types import Timestamp
@@ -31,13 +33,11 @@ class FaceTimeline:
 
     def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterator[Record]:
         """The faces of this sample, largest first."""
+        del index
         faces: Faces | None = found.get(self.faces)
         for row in range(len(faces.scores)) if faces is not None else ():
             assert faces is not None
-            face = face_detail(faces, row)
-            body = {"Timestamp": timestamp.millis, "Face": face}
-            yield Record(body, timestamp.millis, confidence=face["Confidence"])
-        del index
+            yield _record(timestamp, face_detail(faces, row))
 
     def finish(self, end: Timestamp) -> Iterator[Record]:
         """Nothing: every face is reported at once."""
@@ -47,6 +47,50 @@ class FaceTimeline:
     def summary(self) -> Mapping[str, Any]:
         """Nothing beside the items."""
         return {}
+
+
+@dataclass(frozen=True, slots=True)
+class TraitTimeline:
+    """One item per face and sample, with the attributes of FaceAttributes ALL; age and gender wait for two more samples.
+
+    Attributes:
+        faces: Key of the stage that finds faces.
+        traits: Key of the stage that tells what they look like.
+        window: The last samples.
+    """
+
+    faces: str
+    traits: str
+    window: Window = field(default_factory=Window)
+
+    def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterator[Record]:
+        """The faces of the sample that has become complete, largest first."""
+        del index
+        if self.faces in found and self.traits in found:
+            place = self.window.add(timestamp, found[self.faces], found[self.traits])
+            if place is not None:
+                yield from self._records(place)
+
+    def finish(self, end: Timestamp) -> Iterator[Record]:
+        """The faces of the last samples."""
+        del end
+        for place in self.window.rest():
+            yield from self._records(place)
+
+    def summary(self) -> Mapping[str, Any]:
+        """Nothing beside the items."""
+        return {}
+
+    def _records(self, place: int) -> Iterator[Record]:
+        sample = self.window.samples[place]
+        for row, (age, male) in enumerate(self.window.steadied(place)):
+            detail = face_detail(sample.faces, row) | trait_detail(sample.traits, row, age, male)
+            yield _record(sample.timestamp, detail)
+
+
+def _record(timestamp: Timestamp, face: Mapping[str, Any]) -> Record:
+    body = {"Timestamp": timestamp.millis, "Face": face}
+    return Record(body, timestamp.millis, confidence=face["Confidence"])
 
 
 def face_detail(faces: Faces, row: int) -> dict[str, Any]:

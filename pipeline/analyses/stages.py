@@ -4,7 +4,7 @@ A stage's key says what it finds and how often; stages of one kind share a lane,
 """
 
 from pipeline.analyses.types import Stage
-from pipeline.detect import appearance, embeddings, faces, objects, tags, text_boxes, text_lines, text_reading
+from pipeline.detect import appearance, embeddings, faces, objects, tags, text_boxes, text_lines, text_reading, traits
 from pipeline.media.types import Every
 from pipeline.models.types import Models
 
@@ -37,11 +37,16 @@ def face_stage(models: Models, step_ms: int) -> Stage:
     return Stage(f"faces-{step_ms}ms", faces.FaceDetector(models.load(faces.MODEL)), Every(step_ms), lane="faces")
 
 
+def trait_stage(models: Models, step_ms: int) -> Stage:
+    """`FaceTraits` of the faces of `face_stage` at the same step; needs the models `traits.MODELS`."""
+    detector = traits.TraitDetector(traits.load(models))
+    return Stage(f"traits-{step_ms}ms", detector, Every(step_ms), needs=f"faces-{step_ms}ms", lane="traits")
+
+
 def embedding_stage(models: Models, step_ms: int) -> Stage:
-    """`Embeddings` of the faces of `face_stage` at the same step; needs the model `embeddings.MODEL`."""
+    """`Embeddings` of the faces of `face_stage` at the same step; needs the models `embeddings.MODELS`."""
     key, needs = f"face-embeddings-{step_ms}ms", f"faces-{step_ms}ms"
-    detector = embeddings.FaceEmbedder(models.load(embeddings.MODEL))
-    return Stage(key, detector, Every(step_ms), needs=needs, lane="face-embeddings")
+    return Stage(key, embeddings.embedder(models), Every(step_ms), needs=needs, lane="face-embeddings")
 
 
 def text_box_stage(models: Models, step_ms: int) -> Stage:

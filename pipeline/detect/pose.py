@@ -28,7 +28,7 @@ def poses(landmarks: F32) -> F32:
     """
     if not len(landmarks):
         return np.zeros((0, 3), np.float32)
-    return np.stack([_angles(_rotation(points)) for points in landmarks.astype(np.float64)]).astype(np.float32)
+    return np.stack([angles(_rotation(points)) for points in landmarks.astype(np.float64)]).astype(np.float32)
 
 
 def _rotation(points: np.ndarray) -> np.ndarray:
@@ -39,7 +39,7 @@ def _rotation(points: np.ndarray) -> np.ndarray:
     return np.stack([first, second, np.cross(first, second)])
 
 
-def _angles(rotation: np.ndarray) -> np.ndarray:
+def angles(rotation: np.ndarray) -> np.ndarray:
     """Roll, yaw, pitch in degrees of R = Rz(roll) Ry(yaw) Rx(pitch) in the picture's axes."""
     roll = np.arctan2(rotation[1, 0], rotation[0, 0])
     yaw = -np.arcsin(np.clip(rotation[2, 0], -1, 1))
