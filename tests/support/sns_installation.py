@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +29,15 @@ ACCOUNT = "111122223333"
 
 @dataclass(slots=True)
 class WakeUps:
-    """A queue of an installation without workers: it counts what it was asked for."""
+    """A queue of an installation without workers: it counts what it was asked for.
+
+    Attributes:
+        deliveries: How often deliveries were asked for.
+        answer_image: What answers letters on images; nothing by default.
+    """
 
     deliveries: int = 0
+    answer_image: Callable[[str], None] = lambda _: None
 
     def wake_plan(self, delay_s: float = 0.0) -> None:
         """See `JobQueue`."""
@@ -44,6 +50,7 @@ class WakeUps:
 
     def wake_image(self, letter_id: str) -> None:
         """See `JobQueue`."""
+        self.answer_image(letter_id)
 
     def ping(self) -> None:
         """See `JobQueue`."""
