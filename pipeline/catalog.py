@@ -25,7 +25,8 @@ class Operation:
         echoes_request: True where the Get answer has GetRequestMetadata.
         collection: Member of the Start request that names a face collection, which must exist; empty: none does.
         step_ms: Milliseconds between the frames that are looked at, unless the operator sets others; 0: every frame, always.
-        minimal: The members beyond Video that a Start request cannot omit, with values that leave nothing out.
+        minimal: The members beyond Video that a Start request cannot omit, with values that leave nothing out; an empty collection is
+            none, which no request can ask for.
     """
 
     name: str
@@ -65,6 +66,20 @@ OPERATIONS: Mapping[str, Operation] = {
             echoes_request=True,
         ),
         Operation(name="FaceDetection", analysis="faces", result_key="Faces"),
+        Operation(
+            name="FaceSearch",
+            analysis="face_search",
+            result_key="Persons",
+            orders={"TIMESTAMP": ("timestamp_ms", "index"), "INDEX": ("index", "timestamp_ms")},
+            collection="CollectionId",
+            minimal={"CollectionId": ""},
+        ),
+        Operation(
+            name="CelebrityRecognition",
+            analysis="celebrities",
+            result_key="Celebrities",
+            orders={"TIMESTAMP": ("timestamp_ms", "name"), "ID": ("name", "timestamp_ms")},
+        ),
         Operation(name="TextDetection", analysis="text", result_key="TextDetections"),
         Operation(
             name="PersonTracking",

@@ -3,6 +3,8 @@
 A stage's key says what it finds and how often; stages of one kind share a lane, so that analyses with other steps share frames as well.
 """
 
+from collections.abc import Iterable
+
 from pipeline.analyses.types import Stage
 from pipeline.detect import appearance, embeddings, faces, objects, tags, text_boxes, text_lines, text_reading, traits
 from pipeline.media.types import Every
@@ -47,6 +49,11 @@ def embedding_stage(models: Models, step_ms: int) -> Stage:
     """`Embeddings` of the faces of `face_stage` at the same step; needs the models `embeddings.MODELS`."""
     key, needs = f"face-embeddings-{step_ms}ms", f"faces-{step_ms}ms"
     return Stage(key, embeddings.embedder(models), Every(step_ms), needs=needs, lane="face-embeddings")
+
+
+def known_face_stages(models: Models, steps_ms: Iterable[int]) -> list[Stage]:
+    """`Faces` and their `Embeddings` at each of the steps; need the models `embeddings.MODELS`."""
+    return [stage for step in steps_ms for stage in (face_stage(models, step), embedding_stage(models, step))]
 
 
 def text_box_stage(models: Models, step_ms: int) -> Stage:
