@@ -1,6 +1,8 @@
 """Faces of collections in the database; every function works inside the caller's transaction."""
 
+import math
 import uuid
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,6 +20,10 @@ SAME_FACE = 0.5
 """Least overlap (intersection over union) of a face with one that an earlier call found in the same image."""
 SPARE_REMOVALS = 1000
 """Removals that stay listed however few faces are left."""
+DIMENSIONS = 128
+"""Of an embedding."""
+LENGTH_ERROR = 1e-3
+"""How far from 1 the length of an embedding may be."""
 IDS = 500
 """Ids in one query: databases limit the parameters of a statement."""
 
@@ -111,7 +117,10 @@ def add(
 
     Raises:
         RequestError: ResourceNotFoundException or ServiceQuotaExceededException.
+        ValueError: a vector is of another size or length.
     """
+    for face in found:
+        _check(face.vector)
     collection = get_collection(connection, account, name, lock=True)
     known = _of_image(connection, collection, image)
     kept = [_same(known, face) for face in found]
@@ -177,6 +186,12 @@ def removals(connection: Connection, collection: Collection, after: int) -> list
     """Positions whose faces were removed since the revision `after`, which must not be less than `listed_from`."""
     mine = (removed_faces.c.collection == collection.number, removed_faces.c.revision > after)
     return list(connection.execute(select(removed_faces.c.position).where(*mine)).scalars())
+
+
+def _check(vector: bytes) -> None:
+    numbers = array("f", vector if len(vector) % 4 == 0 else b"")
+    if len(numbers) != DIMENSIONS or not abs(math.hypot(*numbers) - 1) < LENGTH_ERROR:
+        raise ValueError(f"a face needs a vector of {DIMENSIONS} numbers and length 1, not {len(vector)} bytes")
 
 
 def _of_image(connection: Connection, collection: Collection, image: Image) -> list[Face]:
