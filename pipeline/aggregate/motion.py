@@ -19,8 +19,8 @@ F64 = NDArray[np.float64]
 START_SPEED = np.array([1.0, 0.5, 0.1, 0.1])
 """Deviation of the speed of a box seen once: persons' heights a second, and logarithms a second."""
 FREEDOM = 4.0
-"""Degrees of freedom of Student's t, which errors follow: boxes that take in a neighbour or half a body are far off more often than a normal
-distribution knows. Source: Lange et al., "Robust Statistical Modeling Using the t Distribution", 1989."""
+"""Degrees of freedom of Student's t, which errors follow: boxes that take in a neighbour or half a body are far off more often than a
+normal distribution knows. Source: Lange et al., "Robust Statistical Modeling Using the t Distribution", 1989."""
 ACCELERATION = np.array([0.5, 0.25, 0.1, 0.1])
 """Change of speed within a second, likewise."""
 SEEN = np.array([0.05, 0.05, 0.25, 0.06])

@@ -110,10 +110,11 @@ class PersonTimeline:
         return {}
 
     def _path(self, person: Sequence[Tracklet]) -> list[Seen]:
-        samples = np.array([number for track in person for number in track.samples])
-        places = np.stack([place for track in person for place in track.places])
-        scores = np.array([score for track in person for score in track.scores])
-        rows = dict(zip(samples.tolist(), (row for track in person for row in track.rows), strict=True))
+        samples, places, scores, found = (
+            np.concatenate([getattr(track, name) for track in person])
+            for name in ("samples", "places", "scores", "rows")
+        )
+        rows = dict(zip(samples.tolist(), found.tolist(), strict=True))
         wanted = self._with_gaps(samples)
         boxes = np.clip(boxes_of(_interpolated(wanted, samples, places), self._aspect), 0, 1)
         likely = np.interp(wanted, samples, scores)

@@ -13,9 +13,10 @@ from math import exp, log, pi
 
 import numpy as np
 
+from pipeline.aggregate.doubles import undoubled
 from pipeline.aggregate.likeness import likeness
 from pipeline.aggregate.motion import ACCELERATION, F64, SEEN, tail
-from pipeline.aggregate.tracklets import SURE, Tracklet
+from pipeline.aggregate.tracklets import Tracklet
 
 GAP_S = 10.0
 """Longest time out of sight that is bridged within a shot."""
@@ -28,7 +29,7 @@ SIZE_DEVIATION, SIZE_RANGE = 0.15, 0.7
 PRIOR = -2.0
 """Logarithm of the chance that somebody who is gone is this one who appears, before anything is known of the two."""
 SIDE = 0.15
-"""Who is nearer than this to the left or right edge, in their heights, is leaving or entering: they walk that far in a fifth of a second."""
+"""Who is nearer than this to the left or right edge, in their heights, leaves or enters: they walk that far in a fifth of a second."""
 RETURN = -3.0
 """What is added to `PRIOR` for each end at an edge: who left seldom comes back, and who enters is seldom one of those."""
 PATIENCE_S = 5.0
@@ -61,20 +62,17 @@ class End:
 def end_of(track: Tracklet, last: bool, room: float) -> End:
     """The first or the last second or so of a tracklet."""
     order = slice(None, None, -1) if last else slice(None)
-    times = np.array(track.times[order])
+    times, places = track.times[order], track.places[order]
     near = np.abs(times - times[0]) <= END_S
-    places = np.stack(track.places[order])[near]
-    at = places[:, :2] - np.stack(track.drifts[order])[near]
+    places = places[near]
+    at = places[:, :2] - track.drifts[order][near]
     since = times[near] - times[0]
     height = float(np.exp(np.median(places[:, 3])))
-    scores = np.array(track.scores[order])
-    sure = scores >= min(SURE, scores.max())
-    look = np.stack([look for look, seen in zip(track.looks[order], sure, strict=True) if seen][:6]).mean(axis=0)
     speed, doubt = _speed(since, at, height)
     place = at.mean(axis=0) - speed * since.mean()
     reach = float(np.exp(places[0, 2])) / 2 + SIDE * height
     aside = not reach <= places[0, 0] <= room - reach
-    return End(float(times[0]), place, speed, doubt, float(np.median(places[:, 3])), look, aside)
+    return End(float(times[0]), place, speed, doubt, float(np.median(places[:, 3])), track.looks[int(last)], aside)
 
 
 def _speed(since: F64, at: F64, height: float) -> tuple[F64, float]:
@@ -104,7 +102,7 @@ def worth(first: End, second: End, room: float, alike: float) -> float:
 
 def stitched(tracks: Sequence[Tracklet], room: float) -> list[list[Tracklet]]:
     """The tracklets of one shot by person, each in order of time."""
-    order = sorted(tracks, key=lambda track: (track.times[0], track.rows[0]))
+    order = sorted(undoubled(tracks), key=lambda track: (track.times[0], track.rows[0]))
     begins, ends = [end_of(t, False, room) for t in order], [end_of(t, True, room) for t in order]
     found = sorted(_pairs(begins, ends, room), key=lambda pair: (-pair[0], pair[1], pair[2]))
     after: dict[int, int] = {}

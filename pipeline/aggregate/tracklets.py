@@ -8,7 +8,8 @@ Source: Zhang et al., "ByteTrack", ECCV 2022, for the two rounds and their thres
 Hypothesis Tracking for Multiple Target Tracking", 2004.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log, pi
 
 import numpy as np
@@ -27,6 +28,8 @@ OPEN_S = 1.0
 """For how long a tracklet is looked for."""
 JUST_S = 0.5
 """For how long unsure detections may extend it."""
+FEW = 6
+"""Detections whose colours describe an end of a tracklet."""
 GATE = 16.0
 """Greatest squared Mahalanobis distance: 99.7 percent of four coordinates."""
 HALF_GATE = 9.5
@@ -39,27 +42,27 @@ SIZES = 4.0
 """Volume of the logarithms of widths and heights that people's boxes have: either varies by a factor of about 7."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Tracklet:
-    """What was seen of somebody without a doubt who it is.
+    """What was seen of somebody without a doubt who it is, in order of time.
 
     Attributes:
-        samples: Numbers of the samples.
-        times: Seconds.
-        places: `motion.states` of the boxes, in the picture's coordinates at their times.
-        scores: 0 to 1.
-        rows: Rows among the sample's detections.
-        looks: Colours of each.
-        drifts: `Sample.drift` when each was seen.
+        samples: (N,) int64 numbers of the samples.
+        times: (N,) seconds.
+        places: (N, 4) `motion.states` of the boxes.
+        scores: (N,) 0 to 1.
+        rows: (N,) int64 rows among the sample's detections.
+        drifts: (N, 2) `Sample.drift` when each was seen.
+        looks: (2, D) mean colours of the first few and of the last few sure detections.
     """
 
-    samples: list[int] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    places: list[F64] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    looks: list[U8] = field(default_factory=list)
-    drifts: list[F64] = field(default_factory=list)
+    samples: I64
+    times: F64
+    places: F64
+    scores: F64
+    rows: I64
+    drifts: F64
+    looks: F64
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,30 @@ class Sample:
     drift: F64
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One detection of a sample."""
+
+    sample: Sample
+    row: int
+
+
+def tracklet(seen: Sequence[Sighting]) -> Tracklet:
+    """The sightings of one person, which are in order of time."""
+    scores = np.array([sighting.sample.scores[sighting.row] for sighting in seen])
+    sure = np.flatnonzero(scores >= min(SURE, scores.max()))
+    few = [[seen[k].sample.looks[seen[k].row] for k in part.tolist()] for part in (sure[:FEW], sure[-FEW:])]
+    return Tracklet(
+        samples=np.array([sighting.sample.number for sighting in seen]),
+        times=np.array([sighting.sample.seconds for sighting in seen]),
+        places=np.stack([sighting.sample.places[sighting.row] for sighting in seen]),
+        scores=scores,
+        rows=np.array([sighting.row for sighting in seen]),
+        drifts=np.stack([sighting.sample.drift for sighting in seen]),
+        looks=np.stack([np.mean(looks, axis=0) for looks in few]),
+    )
+
+
 class Linker:
     """Feeds samples, in order, to the open tracklets."""
 
@@ -90,7 +117,7 @@ class Linker:
         """`room` is the width of the picture in its heights."""
         self._elsewhere = log(STRANGERS / (room * SIZES))
         self._filters = Filters()
-        self._open: list[Tracklet] = []
+        self._open: list[list[Sighting]] = []
         self._mean: F64 = np.zeros((0, 0))
         self._last: tuple[float, F64] | None = None
         self._done: list[Tracklet] = []
@@ -107,12 +134,12 @@ class Linker:
         sure = np.flatnonzero(sample.scores >= SURE)
         tracks = np.arange(len(self._open))
         taken = self._link(sample, tracks, sure, SEEN, GATE)
-        ages = np.array([sample.seconds - track.times[-1] for track in self._open])
+        ages = np.array([sample.seconds - track[-1].sample.seconds for track in self._open])
         left = np.flatnonzero((ages <= JUST_S) & (ages > 0)) if len(ages) else tracks
         unsure = np.flatnonzero((sample.scores >= UNSURE) & (sample.scores < SURE))
         self._link(sample, left, unsure, HALF_SEEN, HALF_GATE)
         self._begin(sample, np.setdiff1d(sure, taken))
-        self._close(np.array([sample.seconds - track.times[-1] <= OPEN_S for track in self._open], bool))
+        self._close(np.array([sample.seconds - track[-1].sample.seconds <= OPEN_S for track in self._open], bool))
 
     def _advance(self, sample: Sample) -> None:
         if self._last is not None:
@@ -130,7 +157,7 @@ class Linker:
         if len(rows):
             self._filters.correct(rows, sample.places[columns], noise)
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            self._extend(self._open[row], sample, column)
+            self._open[row].append(Sighting(sample, column))
             if noise is SEEN:
                 self._mean[row] = 0.9 * self._mean[row] + 0.1 * sample.looks[column]
         return columns
@@ -140,23 +167,12 @@ class Linker:
             return
         self._filters.begin(sample.places[found])
         self._mean = np.concatenate([self._mean.reshape(-1, sample.looks.shape[1]), sample.looks[found]])
-        for row in found.tolist():
-            self._open.append(Tracklet())
-            self._extend(self._open[-1], sample, row)
-
-    def _extend(self, track: Tracklet, sample: Sample, row: int) -> None:
-        track.samples.append(sample.number)
-        track.times.append(sample.seconds)
-        track.places.append(sample.places[row])
-        track.scores.append(float(sample.scores[row]))
-        track.rows.append(row)
-        track.looks.append(sample.looks[row])
-        track.drifts.append(sample.drift)
+        self._open += [[Sighting(sample, row)] for row in found.tolist()]
 
     def _close(self, keep: NDArray[np.bool_]) -> None:
         if keep.all():
             return
-        self._done += [track for track, kept in zip(self._open, keep, strict=True) if not kept]
+        self._done += [tracklet(track) for track, kept in zip(self._open, keep, strict=True) if not kept]
         self._open = [track for track, kept in zip(self._open, keep, strict=True) if kept]
         self._filters.keep(keep)
         self._mean = self._mean[keep]
