@@ -16,6 +16,7 @@ COMMANDS = {
     "jobs": "api.commands.jobs:jobs",
     "doctor": "api.commands.doctor:doctor",
     "models": "api.commands.models:models",
+    "labels": "api.commands.labels:labels",
     "analyze": "workers.commands.analyze:analyze",
 }
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from pipeline.aggregate.conclusions import Instance, Instances, concluded
 from pipeline.detect.types import Detections, Faces, Tags
+from pipeline.labels.sources import FACE
 from pipeline.labels.vocabulary import vocabulary
 from pipeline.media.types import F32
 
@@ -31,7 +32,6 @@ PERSON = 0
 PERSON_ODDS = 1.5
 THING_ODDS, THING_POWER = 0.7, 1.2
 TAG_SHARE = 0.01
-FACE = "Face"
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,9 @@ def test_objects_are_named_as_rekognition_does(number: int, name: str, ancestors
         (417, "Balloon", "Aircraft"),
         (817, "Sports Car", "Car"),
         (963, "Pizza", "Food"),
+        (430, "Basketball (Ball)", "Basketball"),
+        (652, "Military Uniform", "Military"),
+        (7, "Rooster", "Chicken"),
     ],
 )
 def test_classes_of_imagenet_have_their_ancestors(number: int, name: str, ancestor: str) -> None:
@@ -93,3 +96,28 @@ def test_the_derived_files_follow_the_curated_ones() -> None:
     assert all(set(parents.split(";")) - {"-"} <= {*WORDS.labels[name].parents} for name, parents, *_ in curated)
     renamed = [line.split("\t") for line in folder.joinpath("renames.tsv").read_text(encoding="utf-8").splitlines()]
     assert all(WORDS.imagenet[int(number)] == name for number, name in renamed)
+
+
+@pytest.mark.parametrize(
+    ("name", "ancestors", "category"),
+    [
+        ("City", ["Urban"], "Buildings and Architecture"),
+        ("Street", ["City", "Road", "Urban"], "Transport and Logistics"),
+        ("Beach", ["Coast", "Water", "Nature", "Outdoors"], "Nature and Outdoors"),
+        ("Kitchen", ["Room", "Indoors"], "Kitchen and Dining"),
+        ("Face", ["Head", "Person"], "Person Description"),
+        ("Crowd", ["Person"], "Person Description"),
+        ("Skiing", ["Sport", "Person", "Snow", "Nature", "Outdoors"], "Actions"),
+    ],
+)
+def test_places_and_activities_have_ancestors_and_categories(name: str, ancestors: list[str], category: str) -> None:
+    assert list(WORDS.labels[name].parents) == ancestors
+    assert category in WORDS.labels[name].categories
+
+
+def test_names_are_in_title_case() -> None:
+    small = {"of", "the", "and", "in", "des"}
+    for name in WORDS.labels:
+        first, *rest = name.split()
+        assert not first[0].islower(), name
+        assert all(not word[0].islower() or word in small for word in rest), name
