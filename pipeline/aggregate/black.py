@@ -1,10 +1,16 @@
-"""Black stretches from the per-frame values of `detect.luma`."""
+"""Black stretches from the per-frame values of `detect.luma` and the loudness of `detect.sound`.
+
+Black frames with sound, such as fade-outs and voice-overs, are content.
+
+Source: Rekognition developer guide, "Detecting video segments in stored video", Black frames.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.aggregate.cue_evidence import Cue
 from pipeline.aggregate.shots import runs
 from pipeline.detect.luma import DEFAULT_MAX_PIXEL_THRESHOLD, DEFAULT_MIN_COVERAGE
 from pipeline.media.types import F32
@@ -12,6 +18,11 @@ from pipeline.media.types import F32
 LIT_SHARE, CONTRAST = 0.0005, 0.015
 """What a black frame may show when the request leaves the choice to us: lit pixels, and spread of block means over the luma range."""
 LEAST_FRAMES = 2
+SILENT_DBFS = -50.0
+"""Source: AWS Elemental MediaLive API reference, AudioSilenceFailoverSettings: "audio quieter than -50 dBFS"."""
+SILENT_SHARE = 0.5
+"""Of a black stretch: the frames that must be silent. Its limits are the picture's: codecs smear the sound by a frame or two beyond a
+cut, and reverberation dies away after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +52,26 @@ class BlackRule:
         return black
 
 
-@dataclass(frozen=True, slots=True)
-class BlackStretch:
-    """Frames `start` to `end`, both inclusive.
+def dark_frames(black: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,) the flags `black` without single frames: one dark frame is a flash of black, and no stretch."""
+    kept = np.zeros(len(black), bool)
+    for start, end in runs(black):
+        kept[start : end + 1] = end - start + 1 >= LEAST_FRAMES
+    return kept
 
-    Attributes:
-        confidence: 50 to 100: percentage of dark pixels over all its frames.
+
+def black_cues(values: F32, levels: F32, rule: BlackRule) -> list[Cue]:
+    """The black stretches of a video in time order; their confidence is the mean of the dark pixels' and the silent frames' percentage.
+
+    Args:
+        values: (N, 3) as `detect.luma.BlackLuma` measures them.
+        levels: (N,) dBFS.
+        rule: Which frames are black.
     """
-
-    start: int
-    end: int
-    confidence: float
-
-
-def black_stretches(values: F32, rule: BlackRule) -> list[BlackStretch]:
-    """The black stretches of a video in time order; a single dark frame is none."""
-    found = [(a, b) for a, b in runs(rule.black(values)) if b - a + 1 >= LEAST_FRAMES]
-    return [BlackStretch(a, b, max(50.0, 100 * float(values[a : b + 1, 0].mean()))) for a, b in found]
+    silent = levels < SILENT_DBFS
+    found = []
+    for start, end in runs(dark_frames(rule.black(values))):
+        share = float(silent[start : end + 1].mean())
+        if share >= SILENT_SHARE:
+            found.append(Cue("BlackFrames", start, end, 50 * (float(values[start : end + 1, 0].mean()) + share)))
+    return found

@@ -1,9 +1,7 @@
-"""Segments of a video: shots, and black frames as technical cues; GetSegmentDetection's items.
+"""Segments of a video: shots and technical cues; GetSegmentDetection's items.
 
 As in Rekognition's published sample, a segment's end is the number and the time of its last frame, and its duration is the
-difference of end and start. Confidences stay within 50 to 100, the range the API knows.
-
-Rekognition reports black frames only where the sound is silent. Sound is not decoded yet, so here the picture alone decides.
+difference of end and start. Segments that are less sure than 50, where the range that the API knows begins, are not reported.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.aggregate.black import BlackRule, black_stretches
+from pipeline.aggregate.black import BlackRule, black_cues, dark_frames
+from pipeline.aggregate.cue_evidence import CueEvidence
+from pipeline.aggregate.cue_text import TextSample, text_sample
+from pipeline.aggregate.cues import technical_cues
 from pipeline.aggregate.shots import shots
 from pipeline.aggregate.types import Record
-from pipeline.detect.types import Values
+from pipeline.detect.sound import FLOOR_DBFS
 from pipeline.media.timecode import smpte
 from pipeline.media.types import F32, FrameIndex, MediaInfo, Timestamp
 
@@ -41,36 +42,61 @@ class SegmentRequest:
     black: BlackRule = field(default_factory=BlackRule)
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentStages:
+    """Keys of the stages that a timeline is fed from.
+
+    Attributes:
+        shots: `Values` of `detect.shots`.
+        black: `Values` of `detect.luma`, with the threshold of the request.
+        dark: The same with the default threshold.
+        layout: `Values` of `detect.layout`.
+        sound: `Values` of `detect.sound`.
+        text: `TextLines`, of some frames.
+    """
+
+    shots: str
+    black: str
+    dark: str
+    layout: str
+    sound: str
+    text: str
+
+
 class SegmentTimeline:
     """Collects a few numbers per frame and cuts the video into segments at its end."""
 
-    def __init__(
-        self, request: SegmentRequest, media: MediaInfo, index: FrameIndex, shot_stage: str, black_stage: str
-    ) -> None:
+    def __init__(self, request: SegmentRequest, media: MediaInfo, index: FrameIndex, stages: SegmentStages) -> None:
         self._request = request
         self._media = media
         self._index = index
-        count = len(index.pts)
+        self._stages = stages
+        rows: dict[str, tuple[float, ...]] = {}
+        if SHOT in request.types:
+            rows[stages.shots] = (0, 0)
+        if TECHNICAL_CUE in request.types:
+            rows[stages.black] = rows[stages.dark] = (0, 1, 1)
+            rows[stages.layout] = (0, 0, 0, 0)
+            rows[stages.sound] = (FLOOR_DBFS, FLOOR_DBFS)
         self._values: dict[str, F32] = {
-            shot_stage: np.zeros((count, 2), np.float32),
-            black_stage: np.zeros((count, 3), np.float32),
+            stage: np.tile(np.array(row, np.float32), (len(index.pts), 1)) for stage, row in rows.items()
         }
-        self._parts = {SHOT: (self._shots, shot_stage), TECHNICAL_CUE: (self._cues, black_stage)}
+        self._texts: list[TextSample] = []
 
-    def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Values]) -> Iterable[Record]:
+    def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterable[Record]:
         """Nothing yet: segments are known at the end."""
         del timestamp
         for stage, measured in found.items():
             if stage in self._values:
                 self._values[stage][index] = measured.values
+            elif stage == self._stages.text:
+                self._texts.append(text_sample(index, measured))
         return ()
 
     def finish(self, end: Timestamp) -> Iterator[Record]:
         """The segments: by type in the order of the request, then in time order."""
-        del end
         for rank, kind in enumerate(self._request.types):
-            make, stage = self._parts[kind]
-            for body, confidence in make(self._values[stage]):
+            for body, confidence in self._shots() if kind == SHOT else self._cues(float(end.seconds)):
                 yield Record(body, body["StartTimestampMillis"], confidence=confidence, index=rank)
 
     def summary(self) -> Mapping[str, Any]:
@@ -80,18 +106,33 @@ class SegmentTimeline:
             "AudioMetadata": audio_metadata(self._media),
         }
 
-    def _shots(self, values: F32) -> Iterator[tuple[dict[str, Any], float]]:
+    def _shots(self) -> Iterator[tuple[dict[str, Any], float]]:
+        values = self._values[self._stages.shots]
         for number, shot in enumerate(shots(values[:, 0], values[:, 1])):
             if shot.confidence >= self._request.shot_confidence:
                 body = self._body(SHOT, shot.start, shot.end)
                 yield body | {"ShotSegment": {"Index": number, "Confidence": shot.confidence}}, shot.confidence
 
-    def _cues(self, values: F32) -> Iterator[tuple[dict[str, Any], float]]:
-        for cue in black_stretches(values, self._request.black):
+    def _cues(self, end_s: float) -> Iterator[tuple[dict[str, Any], float]]:
+        black = black_cues(
+            self._values[self._stages.black], self._values[self._stages.sound][:, 0], self._request.black
+        )
+        for cue in technical_cues(self._evidence(end_s), black):
             if cue.confidence >= self._request.cue_confidence:
                 body = self._body(TECHNICAL_CUE, cue.start, cue.end)
-                segment = {"Type": "BlackFrames", "Confidence": cue.confidence}
+                segment = {"Type": cue.kind, "Confidence": cue.confidence}
                 yield body | {"TechnicalCueSegment": segment}, cue.confidence
+
+    def _evidence(self, end_s: float) -> CueEvidence:
+        dark = self._values[self._stages.dark]
+        seconds = (self._index.pts - self._index.pts[0]) * float(self._index.time_base)
+        return CueEvidence(
+            seconds=np.append(seconds, max(end_s, float(seconds[-1]))).astype(np.float64),
+            layout=self._values[self._stages.layout],
+            dark=dark_frames(BlackRule().black(dark)),
+            lit=dark[:, 1],
+            texts=self._texts,
+        )
 
     def _body(self, kind: str, start: int, end: int) -> dict[str, Any]:
         """What all segments have; both frames belong to the segment."""

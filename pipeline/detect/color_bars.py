@@ -5,6 +5,7 @@ the EBU, 75 % and 100 %, over the whole height).
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,14 +70,14 @@ def _begins(row: U8) -> I64 | None:
 def _runs(classes: I64) -> Iterator[tuple[int, int, int]]:
     """Class, first column, column behind the last, of every stretch of one class."""
     edges = np.concatenate(([0], np.flatnonzero(np.diff(classes)) + 1, [len(classes)])).tolist()
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         yield int(classes[begin]), begin, end
 
 
 def _is_even(bars: list[tuple[int, int, int]], columns: int) -> bool:
     """Whether the bars are equally wide, follow each other closely and fill most of the row."""
     width = (bars[-1][2] - bars[0][1]) / len(bars)
-    gaps = [after[1] - before[2] for before, after in zip(bars, bars[1:], strict=False)]
+    gaps = [after[1] - before[2] for before, after in pairwise(bars)]
     blend = max(MOST_BLEND * width, 1)
     wide = all(abs(end - begin - width) <= UNEVEN * width + 1 for _, begin, end in bars)
     return wide and max(gaps) <= blend and width * len(bars) >= LEAST_WIDTH * columns
@@ -85,7 +86,7 @@ def _is_even(bars: list[tuple[int, int, int]], columns: int) -> bool:
 def _purity(rows: U8, begins: I64) -> float:
     """Ratio of the bars' 21 channels that are, in the median, within `TOLERANCE` of the full level or of zero, as they should be."""
     edges = np.round(begins).astype(int).tolist()
-    bars = [rows[:, left + 1 : max(right - 1, left + 2)] for left, right in zip(edges, edges[1:], strict=False)]
+    bars = [rows[:, left + 1 : max(right - 1, left + 2)] for left, right in pairwise(edges)]
     shown = np.array([np.median(bar.reshape(-1, 3), axis=0) for bar in bars])
     wanted = np.array([[kind >> 2 & 1, kind >> 1 & 1, kind & 1] for kind in ORDER])
     level = max(float(shown[wanted == 1].mean()), 1.0)

@@ -174,5 +174,22 @@ class Every:
     step_ms: int
 
 
-Sampling = EveryFrame | Every
+@dataclass(frozen=True, slots=True)
+class EveryAtEnds:
+    """As `Every`, but only near the beginning and the end of the video.
+
+    Attributes:
+        step_ms: Milliseconds between the frames, at most.
+        share: Ratio of the video's length that each end takes.
+        least_ms: Each end takes at least this much.
+        most_ms: Each end takes at most this much.
+    """
+
+    step_ms: int
+    share: float
+    least_ms: int
+    most_ms: int
+
+
+Sampling = EveryFrame | Every | EveryAtEnds
 Frames = Sequence[Frame]

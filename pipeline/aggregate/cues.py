@@ -1,0 +1,51 @@
+"""The technical cues of a video: leaders, credits, logos and, between them, the content.
+
+There is no trained model behind them: each is what measurable evidence says, and its confidence how much of that evidence there is.
+Where several would claim a frame, bars come before slates, these before credits, and these before logos.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.aggregate.credits import end_credits, opening_credits
+from pipeline.aggregate.cue_evidence import Cue, CueEvidence
+from pipeline.aggregate.leaders import color_bars, slates
+from pipeline.aggregate.logos import studio_logos
+from pipeline.aggregate.shots import runs
+
+CONTENT_S = 0.5
+"""What is left between two cues and shows less than this, as the fade of a logo, is no content."""
+
+
+def technical_cues(evidence: CueEvidence, black: Sequence[Cue]) -> list[Cue]:
+    """All cues in time order.
+
+    Args:
+        evidence: The video.
+        black: The black frames that are to be reported.
+    """
+    found = color_bars(evidence)
+    found += slates(evidence, found)
+    found += end_credits(evidence, found)
+    found += opening_credits(evidence, found)
+    found += studio_logos(evidence, found)
+    found += black
+    return sorted([*found, *content(evidence, found)], key=lambda cue: (cue.start, cue.end))
+
+
+def content(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
+    """What no other cue claims; as sure as the less sure of the two cues beside it, wholly at the ends of the video."""
+    free = np.ones(evidence.frames, bool)
+    for cue in others:
+        free[cue.start : cue.end + 1] = False
+    lengths = np.diff(evidence.seconds) * ~evidence.dark
+    return [
+        Cue("Content", start, end, min((cue.confidence for cue in others if _touches(cue, start, end)), default=100.0))
+        for start, end in runs(free)
+        if lengths[start : end + 1].sum() >= min(CONTENT_S, evidence.length_s / 2)
+    ]
+
+
+def _touches(cue: Cue, start: int, end: int) -> bool:
+    return start - 1 <= cue.end <= end or start <= cue.start <= end + 1
