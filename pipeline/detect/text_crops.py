@@ -18,7 +18,7 @@ def sides(quad: F32) -> tuple[float, float]:
 def reading(quad: F32) -> F32:
     """The quadrilateral (4, 2) begun where reading begins: one that is clearly higher than wide is taken to run downwards."""
     width, height = sides(quad)
-    return np.roll(quad, 1, axis=0) if height >= 1.5 * width else quad
+    return np.roll(quad, -1, axis=0) if height >= 1.5 * width else quad
 
 
 def part(quad: F32, begin: float, end: float) -> F32:

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.detect.rectangles import Rectangle, joined, smallest_rectangle
+from pipeline.detect.rectangles import Rectangle
 from pipeline.detect.text_boxes import UNCLIP, TextBoxDetector, rectangles, text_input
 from tests.support.stills import drawn
 
@@ -27,14 +25,6 @@ def painted(shape: tuple[int, int], shapes: Sequence[Rectangle], value: float = 
     for one in shapes:
         chances[one.covers(np.stack([columns, rows], axis=-1) + 0.5)] = value
     return chances
-
-
-@given(st.floats(-44, 44), st.floats(40, 120), st.floats(8, 20))
-def test_the_smallest_rectangle_of_rotated_corners_is_that_rectangle(
-    degrees: float, width: float, height: float
-) -> None:
-    wanted = rectangle(100, 80, degrees, width, height)
-    assert smallest_rectangle(wanted.corners()).corners() == pytest.approx(wanted.corners(), abs=1e-6)
 
 
 @pytest.mark.parametrize("degrees", [0, 7, 20, 40, -30])

@@ -1,0 +1,99 @@
+"""Best paths decoded into characters and words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.detect.text_reading import BUCKET, NARROWEST, Reader, spots, words
+
+ALPHABET = ["", "A", "B", "C", "港", " "]
+
+
+def path(steps: str, chance: float = 0.9) -> NDArray[np.float32]:
+    """Probabilities (T, classes) whose best path is written with "-" for the blank."""
+    chances = np.full((len(steps), len(ALPHABET)), (1 - chance) / (len(ALPHABET) - 1), np.float32)
+    for step, character in enumerate(steps):
+        chances[step, 0 if character == "-" else ALPHABET.index(character)] = chance
+    return chances
+
+
+@pytest.mark.parametrize(
+    ("steps", "text"),
+    [("--AA-B--", "AB"), ("AAA", "A"), ("A-A", "AA"), ("----", ""), ("AB C", "AB C"), ("港--港", "港港")],
+)
+def test_repeats_fold_and_blanks_vanish(steps: str, text: str) -> None:
+    assert "".join(spot.character for spot in spots(path(steps), ALPHABET)) == text
+
+
+def test_a_character_is_as_sure_as_its_surest_step() -> None:
+    chances = path("AA-B")
+    chances[1, 1] = 0.97
+    assert [spot.chance for spot in spots(chances, ALPHABET)] == pytest.approx([0.97, 0.9])
+    assert [spot.centre for spot in spots(chances, ALPHABET)] == [1, 3.5]
+
+
+def test_words_end_between_their_neighbours() -> None:
+    line = "-A-B-A- -B-C-C--"
+    first, second = words(spots(path(line), ALPHABET), len(line))
+    assert (first.text, second.text) == ("ABA", "BCC")
+    assert first.begin == pytest.approx(0.5 / 16)
+    assert first.end == pytest.approx(6.5 / 16)
+    assert second.begin == pytest.approx(8.5 / 16)
+    assert second.end == pytest.approx(14.5 / 16)
+    assert first.confidence == pytest.approx(0.9**3)
+
+
+def test_words_never_overlap_nor_leave_the_line() -> None:
+    found = words(spots(path("A B"), ALPHABET), 3)
+    assert [word.text for word in found] == ["A", "B"]
+    assert 0 <= found[0].begin < found[0].end <= found[1].begin < found[1].end <= 1
+
+
+def test_spaces_at_the_ends_are_no_words() -> None:
+    assert [word.text for word in words(spots(path(" -A- "), ALPHABET), 5)] == ["A"]
+    assert words(spots(path("  - "), ALPHABET), 4) == []
+
+
+@dataclass
+class Typist:
+    """A session that writes "B" at the step of the brightest column of each line."""
+
+    version: str = "1"
+    widths: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return {"character": "A\nB\nC\n港"}
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        planes = inputs["x"]
+        self.widths.append((len(planes), planes.shape[3]))
+        answers = [
+            path(
+                "".join("B" if k == plane.mean(axis=(0, 1)).argmax() // 8 else "-" for k in range(planes.shape[3] // 8))
+            )
+            for plane in planes
+        ]
+        return [np.stack(answers)]
+
+
+def test_lines_are_read_in_batches_of_equal_width_and_answered_in_order() -> None:
+    typist = Typist()
+    crops = [np.zeros((48, width, 3), np.float32) for width in (600, 100, 580, 90)]
+    for crop, bright in zip(crops, (450, 50, 100, 80), strict=True):
+        crop[:, bright] = 255
+    found = Reader(typist).read(crops)
+    assert typist.widths == [(2, NARROWEST), (2, 640)]
+    assert 640 % BUCKET == 0
+    centres = [(word.begin + word.end) / 2 for (word,) in found]
+    assert centres == pytest.approx([450 / 600, 50 / 100, 100 / 580, 80 / 90], abs=0.06)
+
+
+def test_nothing_to_read_is_no_work() -> None:
+    typist = Typist()
+    assert Reader(typist).read([]) == []
+    assert not typist.widths
