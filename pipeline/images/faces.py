@@ -1,20 +1,47 @@
 """The faces of an image: found, described, embedded."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
+import numpy as np
+
+from pipeline.aggregate.face_traits import trait_detail
 from pipeline.aggregate.faces import face_detail
-from pipeline.detect import embeddings, faces
+from pipeline.detect import embeddings, faces, traits
 from pipeline.detect.boxes import Size, picture_size
 from pipeline.detect.types import Faces
 from pipeline.media.types import F32, I64, Frame
 from pipeline.models.types import Models
 
+MOST_FACES = 100
+"""Source: Amazon Rekognition API reference, DetectFaces and IndexFaces."""
+MEMBERS: Mapping[str, str] = {
+    "AGE_RANGE": "AgeRange",
+    "BEARD": "Beard",
+    "EMOTIONS": "Emotions",
+    "EYE_DIRECTION": "EyeDirection",
+    "EYEGLASSES": "Eyeglasses",
+    "EYES_OPEN": "EyesOpen",
+    "FACE_OCCLUDED": "FaceOccluded",
+    "GENDER": "Gender",
+    "MOUTH_OPEN": "MouthOpen",
+    "MUSTACHE": "Mustache",
+    "SMILE": "Smile",
+    "SUNGLASSES": "Sunglasses",
+}
+"""Name of an attribute in requests -> member of FaceDetail."""
+
 
 def found(models: Models, frame: Frame) -> Faces:
-    """All faces, largest first."""
+    """The largest faces, at most `MOST_FACES`, largest first."""
     detector = faces.FaceDetector(models.load(faces.MODEL))
-    return detector.detect([detector.prepare(frame)])[0]
+    return rows_of(detector.detect([detector.prepare(frame)])[0], np.arange(MOST_FACES))
+
+
+def rows_of(there: Faces, rows: I64) -> Faces:
+    """The faces in these rows, as far as there are any."""
+    rows = rows[rows < len(there.scores)]
+    return Faces(there.boxes[rows], there.scores[rows], there.landmarks[rows], there.pose[rows], there.quality[rows])
 
 
 def trusted(frame: Frame, there: Faces) -> tuple[F32, Size]:
@@ -23,14 +50,24 @@ def trusted(frame: Frame, there: Faces) -> tuple[F32, Size]:
     return embeddings.trust(frame.rgb(*size), there), size
 
 
-def embedded(models: Models, frame: Frame, there: Faces, rows: I64) -> F32:
-    """(R, D) float32, the embeddings of the faces in these rows."""
+def embedded(models: Models, frame: Frame, there: Faces) -> F32:
+    """(N, D) float32, the embeddings of the faces."""
     embedder = embeddings.embedder(models)
-    some = Faces(there.boxes[rows], there.scores[rows], there.landmarks[rows], there.pose[rows], there.quality[rows])
-    return embedder.embedded([(embedder.prepare(frame), some)])[0].vectors
+    return embedder.embedded([(embedder.prepare(frame), there)])[0].vectors
 
 
 def described(models: Models, frame: Frame, there: Faces, attributes: Collection[str]) -> list[dict[str, Any]]:
-    """A FaceDetail per face: the default attributes and those that are asked for, by their names in the API."""
-    del models, frame, attributes
-    return [face_detail(there, row) for row in range(len(there.scores))]
+    """A FaceDetail per face: the default attributes and those that are asked for, by their names in the API, as far as they are known.
+
+    Landmarks and pose are the finer ones of ALL only with ALL.
+    """
+    details = [face_detail(there, row) for row in range(len(there.scores))]
+    if "ALL" not in attributes and not set(attributes) & set(MEMBERS):
+        return details
+    detector = traits.TraitDetector(traits.load(models))
+    looks = detector.traits(detector.prepare(frame), there)
+    wanted = {MEMBERS[name] for name in attributes if name in MEMBERS}
+    for row, detail in enumerate(details):
+        known = trait_detail(looks, row, float(looks.ages[row, 0]), float(looks.male[row]))
+        detail.update({name: known[name] for name in known if "ALL" in attributes or name in wanted})
+    return details

@@ -7,14 +7,11 @@ import numpy as np
 
 from pipeline.images.call import Call
 from pipeline.images.face_quality import flaws
-from pipeline.images.faces import described, embedded, found, trusted
+from pipeline.images.faces import MOST_FACES, described, embedded, found, rows_of, trusted
 from pipeline.media.types import F32
 from pipeline.store import collections
 from pipeline.store.engine import reading, writing
 from pipeline.store.faces import Face, Image, NewFace, add
-
-MOST_FACES = 100
-"""Source: Amazon Rekognition API reference, IndexFaces."""
 
 
 def answer(call: Call) -> dict[str, Any]:
@@ -29,11 +26,11 @@ def answer(call: Call) -> dict[str, Any]:
     picture = call.picture()
     there = found(call.models, picture.frame)
     flawed = flaws(there, *trusted(picture.frame, there), request.get("QualityFilter", "AUTO"))
-    reasons = limited(flawed, min(request.get("MaxFaces", MOST_FACES), MOST_FACES))
+    reasons = limited(flawed, request.get("MaxFaces", MOST_FACES))
     details = described(call.models, picture.frame, there, request.get("DetectionAttributes", ()))
     rows = np.array([row for row, why in enumerate(reasons) if not why], np.int64)
     image = Image(picture.digest, request.get("ExternalImageId"))
-    vectors = embedded(call.models, picture.frame, there, rows)
+    vectors = embedded(call.models, picture.frame, rows_of(there, rows))
     kept = _kept(call, image, [details[row] for row in rows], vectors)
     return {
         "FaceRecords": [{"Face": face.wire, "FaceDetail": details[row]} for face, row in zip(kept, rows, strict=True)],

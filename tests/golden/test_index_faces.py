@@ -98,6 +98,37 @@ def test_the_largest_faces_stay(index: Index, services: Services, media: Path) -
     assert len(kept(services)) == 5
 
 
+DEFAULT = {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+
+
+def test_attributes_are_those_that_were_asked_for(index: Index, media: Path) -> None:
+    """A smiling man of about forty."""
+    photo = (media / "images/faces/azure_detection2.jpg").read_bytes()
+
+    def detail(*attributes: str) -> dict[str, Any]:
+        (record,) = index(photo, DetectionAttributes=list(attributes))["FaceRecords"]
+        return dict(record["FaceDetail"])
+
+    assert set(detail()) == set(detail("DEFAULT")) == DEFAULT
+    assert set(detail("GENDER", "SMILE")) == {*DEFAULT, "Gender", "Smile"}
+    assert len(detail("GENDER")["Landmarks"]) == 5
+    everything = detail("ALL", "DEFAULT")
+    assert set(everything) >= {
+        *DEFAULT,
+        "AgeRange",
+        "Emotions",
+        "EyeDirection",
+        "EyesOpen",
+        "Gender",
+        "MouthOpen",
+        "Smile",
+    }
+    assert everything["Gender"]["Value"] == "Male"
+    assert everything["Smile"]["Value"]
+    assert everything["Emotions"][0]["Type"] == "HAPPY"
+    assert len(everything["Landmarks"]) == 30
+
+
 def test_blurred_and_dark_faces_are_left_out_by_name(index: Index, services: Services, media: Path) -> None:
     still = decode((media / "images/faces/azure_detection2.jpg").read_bytes(), 10**8)
     pixels = still.rgb(still.width, still.height)
