@@ -26,7 +26,7 @@ import numpy as np
 from pipeline.aggregate.boxes import percent
 from pipeline.detect.mesh import LANDMARKS, SHAPES
 from pipeline.detect.traits import EMOTIONS
-from pipeline.detect.types import FaceTraits
+from pipeline.detect.types import Faces, FaceTraits
 from pipeline.media.types import F32
 
 EMOTION_NAMES: Mapping[str, str] = {
@@ -42,6 +42,8 @@ SMILE, SMILE_WIDTH = 0.4, 0.1
 LIPS, LIPS_WIDTH = 0.1, 0.03
 LIDS, LIDS_WIDTH = 0.12, 0.03
 BLINK, BLINK_WIDTH = 0.5, 0.1
+EDGE_WIDTH = 0.03
+"""In sides of the face's box: how sure landmarks are where they lie."""
 YEARS, YEARS_PER_YEAR, REACH = 2.0, 0.08, 1.6
 SPREADS = 1.28
 
@@ -67,6 +69,7 @@ def trait_detail(traits: FaceTraits, row: int, age: float, male: float) -> dict[
     detail = {
         "AgeRange": age_range(age, float(traits.ages[row, 1])),
         "Smile": _verdict(smile),
+        "Sunglasses": _verdict(float(traits.sunglasses[row])),
         "Gender": {"Value": "Male" if male >= 0.5 else "Female", "Confidence": percent(max(male, 1 - male))},
         "EyesOpen": _verdict(open_eyes),
         "MouthOpen": _verdict(_beyond(float(traits.gaps[row, 1]), LIPS, LIPS_WIDTH)),
@@ -75,6 +78,14 @@ def trait_detail(traits: FaceTraits, row: int, age: float, male: float) -> dict[
         "Pose": {"Roll": roll, "Yaw": yaw, "Pitch": pitch},
     }
     return detail | _gaze(traits, row, open_eyes)
+
+
+def occlusion(faces: Faces, traits: FaceTraits, row: int) -> dict[str, Any]:
+    """FaceOccluded where the frame's edge or sunglasses surely hide eyes, nose or mouth; whether hands or masks do is not known."""
+    beyond = np.maximum(-faces.landmarks[row], faces.landmarks[row] - 1).max(axis=0) / faces.boxes[row, 2:]
+    hidden = _beyond(float(beyond.max()), 0.0, EDGE_WIDTH)
+    shares = [hidden, float(np.nan_to_num(traits.sunglasses[row]))]
+    return {"FaceOccluded": _verdict(max(shares))} if max(shares) >= 0.5 else {}
 
 
 def age_range(age: float, spread: float) -> dict[str, int]:

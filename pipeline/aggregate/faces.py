@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.aggregate.boxes import bounding_box, percent
-from pipeline.aggregate.face_traits import trait_detail
+from pipeline.aggregate.face_traits import occlusion, trait_detail
 from pipeline.aggregate.steadiness import Window
 from pipeline.aggregate.types import Record
 from pipeline.detect.types import Faces
@@ -84,8 +84,8 @@ class TraitTimeline:
     def _records(self, place: int) -> Iterator[Record]:
         sample = self.window.samples[place]
         for row, (age, male) in enumerate(self.window.steadied(place)):
-            detail = face_detail(sample.faces, row) | trait_detail(sample.traits, row, age, male)
-            yield _record(sample.timestamp, detail)
+            seen = trait_detail(sample.traits, row, age, male) | occlusion(sample.faces, sample.traits, row)
+            yield _record(sample.timestamp, face_detail(sample.faces, row) | seen)
 
 
 def _record(timestamp: Timestamp, face: Mapping[str, Any]) -> Record:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.detect import tags
 from pipeline.detect.alignment import similarities
 from pipeline.detect.boxes import corners_of, picture_size
 from pipeline.detect.crops import crop, moved, turned_square
+from pipeline.detect.lenses import SunglassesJudge
 from pipeline.detect.mesh import LANDMARKS, POINTS, SHAPES, gaps, gazes, mesh_poses, named, rotations
 from pipeline.detect.quality import LUMA
 from pipeline.detect.types import Faces, FaceTraits, Joined
@@ -20,7 +22,7 @@ from pipeline.media.types import F32, I64, U8, Frame
 from pipeline.models.types import Models, Session
 
 MESH, BLENDSHAPES, AGE, GENDER, EMOTION = "face-mesh", "face-blendshapes", "face-age", "face-gender", "face-emotion"
-MODELS = (MESH, BLENDSHAPES, AGE, GENDER, EMOTION)
+MODELS = (MESH, BLENDSHAPES, AGE, GENDER, EMOTION, tags.MODEL)
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 MESH_SIDE, MESH_ROOMS = 256, (1.5, 1.2)
@@ -57,6 +59,7 @@ class Sessions:
     age: Session
     gender: Session
     emotion: Session
+    tags: Session
 
 
 def load(models: Models) -> Sessions:
@@ -111,6 +114,7 @@ class TraitDetector:
         traits.ages[rows] = self._ages(picture, points)
         traits.male[rows] = self._classified(self.sessions.gender, picture, points, GENDER_SIDE)[:, 1]
         traits.emotions[rows] = self._emotions(picture, squares)
+        traits.sunglasses[rows] = SunglassesJudge(self.sessions.tags).judged(picture, squares, points)
 
     def _meshes(self, picture: U8, squares: F32) -> tuple[F32, F32]:
         """(N, 478, 3) points in pixels of the picture, z away from the viewer, and (N,) presence, 0 to 1."""
@@ -164,7 +168,7 @@ class TraitDetector:
 
 def unknown(count: int) -> FaceTraits:
     """Traits of faces nobody has looked at."""
-    widths = (len(LANDMARKS), 2), (3,), (2,), (len(SHAPES),), (2,), (2,), (), (len(EMOTIONS),)
+    widths = (len(LANDMARKS), 2), (3,), (2,), (len(SHAPES),), (2,), (2,), (), (len(EMOTIONS),), ()
     return FaceTraits(np.zeros(count, np.float32), *(np.full((count, *width), np.nan, np.float32) for width in widths))
 
 

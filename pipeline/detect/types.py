@@ -146,6 +146,7 @@ class FaceTraits:
         ages: (N, 2) float32 years: mean and standard deviation.
         male: (N,) float32, 0 to 1.
         emotions: (N, 7) float32 probabilities; names in `detect.traits.EMOTIONS`.
+        sunglasses: (N,) float32, 0 to 1.
     """
 
     presence: F32
@@ -157,6 +158,7 @@ class FaceTraits:
     ages: F32
     male: F32
     emotions: F32
+    sunglasses: F32
 
 
 class Joined(NamedTuple):

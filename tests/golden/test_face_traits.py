@@ -130,6 +130,19 @@ def test_the_landmarks_lie_where_the_detector_sees_them(library: Library, media:
         assert np.abs(away / faces.boxes[0, 2:]).max() < 0.1
 
 
+def test_sunglasses_are_told_from_clear_glasses_and_from_shadows(library: Library, media: Path) -> None:
+    first, second, *_ = faces_of(library, media / "images/labels/bus.jpg")
+    (skier, *_) = faces_of(library, media / "images/labels/coco_000000000785.jpg")
+    (clear,) = faces_of(library, media / "images/faces/azure_detection1.jpg")
+    assert all(face["Sunglasses"]["Value"] and face["FaceOccluded"]["Value"] for face in (first, second, skier))
+    bare = [
+        face
+        for picture in ("emotions_a1", "obama_and_biden")
+        for face in faces_of(library, media / f"images/identity/{picture}.jpg")
+    ]
+    assert not any(face["Sunglasses"]["Value"] for face in (clear, *bare))
+
+
 def test_faces_that_are_none_or_cut_tell_nothing(library: Library, media: Path) -> None:
     faces, traits = looked(library, still(media / "images/identity/biden_portrait.jpg"))
     assert len(faces.scores) == 2
