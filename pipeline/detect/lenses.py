@@ -53,7 +53,8 @@ class SunglassesJudge:
         for row in np.flatnonzero(shares >= WORTH_A_LOOK):
             named = np.log(max(self._named(picture, squares[row]), 1e-6) / NAMED) * NAMED_SLOPE
             shares[row] = min(shares[row], 1 / (1 + np.exp(-named)))
-        return shares.astype(np.float32)
+        found: F32 = shares.astype(np.float32)
+        return found
 
     def _named(self, picture: U8, square: F32) -> float:
         """The classifier's mean probability of sunglasses."""
