@@ -28,6 +28,8 @@ UPRIGHT: Mapping[int, tuple[bool, int]] = {
     8: (False, 3),
 }
 """Exif orientation -> whether the stored picture is mirrored left to right, then quarter turns clockwise."""
+ALIGNED = 128
+"""Pixels by which decoders may lengthen rows and columns."""
 STRIP = 256
 """Rows that are blended with white at a time."""
 
@@ -102,8 +104,9 @@ def decode(content: bytes, max_pixels: int) -> Still:
     head = picture_head(content)
     if head.width * head.height > max_pixels:
         raise MediaError(f"it has {head.width} x {head.height} pixels, more than {max_pixels}")
-    # A picture of which a part is missing would be analysed as if that part were grey.
-    options = {"max_pixels": str(max_pixels), "err_detect": "crccheck+bitstream+buffer+explode"}
+    # The decoder counts what it aligns. A picture of which a part is missing would be analysed as if that part were grey.
+    room = (head.width + ALIGNED) * (head.height + ALIGNED)
+    options = {"max_pixels": str(room), "err_detect": "crccheck+bitstream+buffer+explode"}
     picture = _picture(content, DECODERS[head.format], options)
     if (picture.width, picture.height) != (head.width, head.height):
         raise MediaError(f"the {head.format} file is damaged: it contains pictures of several sizes")
@@ -134,6 +137,7 @@ def _opaque(picture: VideoFrame) -> VideoFrame:
     blended = np.empty((*rgba.shape[:2], 3), np.uint8)
     for row in range(0, len(rgba), STRIP):
         part = rgba[row : row + STRIP].astype(np.uint16)
-        alpha = part[..., 3:]
-        blended[row : row + STRIP] = (part[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+        clear = 255 - part[..., 3:]
+        mixed = part[..., :3] * part[..., 3:] + clear * 255 + 128
+        blended[row : row + STRIP] = (mixed + (mixed >> 8)) >> 8  # divides by 255, rounding
     return VideoFrame.from_ndarray(blended, "rgb24")

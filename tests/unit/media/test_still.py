@@ -146,6 +146,13 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     assert time.process_time() - began < 0.5
 
 
+def test_a_picture_of_just_the_limit_is_decoded() -> None:
+    for content in (flat_jpeg(1001, 999, 7), png(np.zeros((999, 1001, 3), np.uint8), "rgba")):
+        assert decode(content, 1001 * 999).width == 1001
+        with pytest.raises(MediaError, match="1001 x 999"):
+            decode(content, 1001 * 999 - 1)
+
+
 def test_a_second_head_cannot_smuggle_a_larger_picture_in() -> None:
     small, large = jpeg(stored()), jpeg(np.zeros((400, 600, 3), np.uint8))
     size = small.index(b"\xff\xc0")
