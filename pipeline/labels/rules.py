@@ -46,6 +46,7 @@ def follows(name: str) -> Mapping[str, float]:
     return {label: chance for label, chance in found.items() if chance}
 
 
+@cache
 def lineage(name: str) -> tuple[str, ...]:
     """A label and all its ancestors, nearest first."""
     return (name, *vocabulary().labels[name].parents)
