@@ -184,6 +184,11 @@ class Settings(BaseSettings):
         return self.models_dir or self.data_dir / "models"
 
     @property
+    def face_matrices_path(self) -> Path:
+        """Where this machine keeps its copies of the vectors of collections; a cache."""
+        return self.data_dir / "cache" / "faces"
+
+    @property
     def buckets_path(self) -> Path:
         """Where the directory object store keeps buckets."""
         return self.data_dir / "buckets"

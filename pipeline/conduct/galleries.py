@@ -1,10 +1,85 @@
 """The faces that an account's requests may be matched against."""
 
-from pipeline.aggregate.types import Galleries, NoGalleries
+from collections.abc import Sequence
+
+from pipeline.aggregate.types import Galleries, Gallery, Match
+from pipeline.errors import JobFailed
+from pipeline.faces.index import CollectionGoneError, FaceIndex
+from pipeline.media.types import F32
 from pipeline.services import Services
+from pipeline.store import celebrities, collections
+from pipeline.store.collections import FACE_MODEL_VERSION, Collection
+from pipeline.store.engine import reading
 
 
 def galleries(services: Services, account: str) -> Galleries:
     """The collections of the account and the operator's celebrities."""
-    del services, account
-    return NoGalleries()
+    return _AccountGalleries(services, account)
+
+
+class _AccountGalleries:
+    """See `Galleries`."""
+
+    def __init__(self, services: Services, account: str) -> None:
+        self._services = services
+        self._account = account
+
+    def collection(self, name: str) -> Gallery:
+        """See `Galleries`."""
+        with reading(self._services.engine) as connection:
+            found = collections.find(connection, self._account, name)
+        if found is None:
+            raise _gone(name)
+        return _FaceGallery(name, _index(self._services, found))
+
+    def celebrities(self) -> Gallery | None:
+        """See `Galleries`."""
+        with reading(self._services.engine) as connection:
+            found = celebrities.gallery(connection)
+        return None if found is None else _CelebrityGallery(self._services, _index(self._services, found))
+
+
+class _FaceGallery:
+    """The faces of a collection as matches; see `Gallery`."""
+
+    def __init__(self, name: str, index: FaceIndex) -> None:
+        self._name = name
+        self._index = index
+
+    def search(self, vectors: F32, least: float, limit: int) -> Sequence[Sequence[Match]]:
+        """See `Gallery`."""
+        try:
+            found = self._index.search(vectors, least, limit)
+        except CollectionGoneError:
+            raise _gone(self._name) from None
+        return [[Match(cosine, face.wire) for cosine, face in one] for one in found]
+
+
+class _CelebrityGallery:
+    """The faces of celebrities as matches with whose they are; see `Gallery`."""
+
+    def __init__(self, services: Services, index: FaceIndex) -> None:
+        self._services = services
+        self._index = index
+
+    def search(self, vectors: F32, least: float, limit: int) -> Sequence[Sequence[Match]]:
+        """See `Gallery`."""
+        found = self._index.search(vectors, least, limit)
+        with reading(self._services.engine) as connection:
+            known = celebrities.by_id(connection, {face.user_id or "" for one in found for _, face in one})
+        # Who was removed since the search has no name to be shown.
+        named = [[(cosine, known.get(face.user_id or "")) for cosine, face in one] for one in found]
+        return [[Match(cosine, who.wire) for cosine, who in one if who is not None] for one in named]
+
+
+def _index(services: Services, collection: Collection) -> FaceIndex:
+    if collection.face_model_version != FACE_MODEL_VERSION:
+        raise JobFailed(
+            f"The faces of {collection.name} were indexed with version {collection.face_model_version} of the face model, and this "
+            f"server has {FACE_MODEL_VERSION}; index them anew."
+        )
+    return FaceIndex(services.engine, services.settings.face_matrices_path, collection)
+
+
+def _gone(name: str) -> JobFailed:
+    return JobFailed(f"There is no collection {name}.")

@@ -1,6 +1,6 @@
 """The sweeper: mends what processes that vanished, or a broker that lost its memory, left behind; harmless to repeat."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -10,16 +10,21 @@ from pipeline.conduct.facts import pass_prefix, results_prefix
 from pipeline.conduct.outcome import fail_operations, worn_out
 from pipeline.conduct.settle import settle_pass
 from pipeline.conduct.submit import TOKEN_LIFE
+from pipeline.faces.files import prune
 from pipeline.jobs.types import Chunk, ChunkState
 from pipeline.notify import retention
 from pipeline.services import Services
-from pipeline.store import jobs, passes, sweeping
+from pipeline.store import collections, jobs, passes, sweeping
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 
 WAKES = 32
 """Wake-ups repeated in one sweep, at most: a long queue needs no reminder of its end, and must not flood the broker."""
 BATCH = 500
+FACES = 10_000
+"""Faces of deleted collections that one transaction removes, and"""
+FACE_BATCHES = 20
+"""how many such transactions a sweep makes: the others who write want their turn."""
 LOST = "the worker vanished: its process died, ran out of memory or time, or stopped answering"
 
 log = structlog.get_logger()
@@ -34,12 +39,14 @@ class Swept:
         wakes: Wake-ups sent again for chunks and passes.
         passes: Finished passes whose detections were deleted.
         jobs: Expired jobs that were deleted.
+        face_batches: Times that faces of a deleted collection were removed.
     """
 
     leases: int
     wakes: int
     passes: int
     jobs: int
+    face_batches: int
 
 
 def sweep(services: Services, now: datetime | None = None) -> Swept:
@@ -47,9 +54,10 @@ def sweep(services: Services, now: datetime | None = None) -> Swept:
     now = now or utcnow()
     leases = _expire_leases(services, now)
     wakes = _repeat_wakes(services, now)
-    swept = Swept(leases, wakes, _delete_passes(services, now), _delete_jobs(services, now))
-    if any((swept.leases, swept.passes, swept.jobs)):
-        log.info("swept", leases=swept.leases, wakes=swept.wakes, passes=swept.passes, jobs=swept.jobs)
+    deleted = (_delete_passes(services, now), _delete_jobs(services, now), _delete_collections(services))
+    swept = Swept(leases, wakes, *deleted)
+    if any((swept.leases, *deleted)):
+        log.info("swept", **asdict(swept))
     return swept
 
 
@@ -124,3 +132,19 @@ def _delete_jobs(services: Services, now: datetime) -> int:
         jobs.forget(connection, expired, now)
         retention.forget(connection, now, services.settings.retention)
     return len(expired)
+
+
+def _delete_collections(services: Services) -> int:
+    """Removes faces of deleted collections, and what this machine has copied of them."""
+    batches = 0
+    while batches < FACE_BATCHES and _removed_faces(services):
+        batches += 1
+    if batches:
+        with reading(services.engine) as connection:
+            prune(services.settings.face_matrices_path, collections.living(connection))
+    return batches
+
+
+def _removed_faces(services: Services) -> bool:
+    with writing(services.engine) as connection:
+        return collections.clear_removed(connection, FACES)

@@ -9,9 +9,10 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -151,12 +152,11 @@ class MatrixFiles:
         return self._folder / f"{state.files}.{kind}"
 
 
-def forget(folder: Path) -> None:
-    """Deletes the files of a collection that is gone; whoever has mapped them keeps them."""
+def prune(folder: Path, living: Set[str]) -> None:
+    """Deletes the files of collections that are gone; whoever has mapped them keeps them."""
     for path in [*folder.iterdir()] if folder.is_dir() else []:
-        path.unlink(missing_ok=True)
-    with suppress(OSError):
-        folder.rmdir()
+        if path.name not in living:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

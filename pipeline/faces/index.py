@@ -11,7 +11,7 @@ import numpy as np
 import structlog
 from sqlalchemy import Connection, Engine
 
-from pipeline.faces.files import MatrixFiles, State
+from pipeline.faces.files import MatrixFiles, State, prune
 from pipeline.faces.matrix import DIMENSIONS, Matrix
 from pipeline.faces.search import search
 from pipeline.media.types import F32
@@ -46,6 +46,7 @@ class FaceIndex:
     def __init__(self, engine: Engine, folder: Path, collection: Collection) -> None:
         self._engine = engine
         self._number = collection.number
+        self._folder = folder
         self._files = MatrixFiles(folder / collection.id)
         self._matrix: Matrix | None = None
 
@@ -92,6 +93,7 @@ class FaceIndex:
             collection, state = self._collection(connection), self._files.state()
             if state is None or not _continues(state, collection):
                 state = self._files.begin()
+                prune(self._folder, collections.living(connection))
                 log.info("face_matrix_begun", collection=collection.name, faces=collection.faces)
             if state.revision != collection.revision:
                 state = self._read(connection, collection, state)

@@ -124,6 +124,11 @@ def listed(connection: Connection, account: str, after: int, limit: int) -> list
     return [_collection(row) for row in rows]
 
 
+def living(connection: Connection) -> set[str]:
+    """Ids of all collections that were not deleted."""
+    return set(connection.execute(select(collections.c.id).where(collections.c.account.is_not(None))).scalars())
+
+
 def remove(connection: Connection, account: str, name: str) -> None:
     """Takes the collection from the account; `clear_removed` takes its faces.
 
