@@ -125,6 +125,7 @@ def derived(ids: list[str], synsets: Mapping[str, Synset]) -> tuple[dict[str, La
     renames = {int(index): name for index, name in rows(LABELS / "renames.tsv")}
     above = {offset: ancestors(synsets, offset) for offset in ids}
     anchors = anchored(taxonomy, synsets, {o for chain in above.values() for o in chain} | set(ids))
+    unwanted = {alias for (alias,) in rows(LABELS / "unwanted.tsv")}
     common = {lemma for synset in synsets.values() for lemma in synset.lemmas if lemma.islower()}
     names = [
         renames.get(index) or anchors.get(offset) or titled(synsets[offset].lemmas[0])
@@ -140,7 +141,7 @@ def derived(ids: list[str], synsets: Mapping[str, Synset]) -> tuple[dict[str, La
             label.aliases += [
                 titled(a)
                 for a in synsets[offset].lemmas
-                if everyday(a, common) and titled(a) not in {name, *label.aliases}
+                if everyday(a, common) and titled(a) not in {name, *label.aliases, *unwanted}
             ]
     return labels, names
 
