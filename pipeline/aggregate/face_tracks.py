@@ -1,7 +1,8 @@
 """Who is who: the faces of a whole video, told apart and numbered by first appearance.
 
 Faces of successive samples are linked into tracklets where they look alike and lie near one another, or look so much alike that the place
-does not matter. Tracklets are then joined into people by their mean embeddings, over cuts and gaps of any length, the surest first, but
+does not matter; where one face has stayed in its place there was no cut, and others that lie where one lay before are linked by that alone.
+Tracklets are then joined into people by their mean embeddings, over cuts and gaps of any length, the surest first, but
 never two that are seen at the same time. Only tracklets are compared, so that hours of video stay small.
 """
 
@@ -23,8 +24,10 @@ NEAR_COSINE = 0.3
 NEAR_BONUS = 0.3
 NEAR_SHIFT = 1.0
 NEAR_SCALE = 1.6
-BLIND_OVERLAP = 0.5
-"""Least overlap of a face without embedding and the tracklet it continues."""
+STAYED_OVERLAP = 0.3
+"""Least overlap of two successive faces of one shot that are not compared otherwise."""
+UNLIKE_COSINE = 0.1
+"""Faces below it are two people's, wherever they are: it is the mean of strangers."""
 
 Span = tuple[int, int]
 
@@ -106,11 +109,11 @@ class FaceTracker:
         self._rows: list[I64] = []
 
     def add(self, millis: int, faces: Faces, embeddings: Embeddings) -> None:
-        """The faces of the next sample, at a time in milliseconds."""
+        """The faces of the next sample, at a time in milliseconds; embeddings of quality 0 count only next to where they are."""
         self._open = [each for each in self._open if millis - each.seen_ms <= LOST_MS]
         boxes = corners_of(faces.boxes, (1, 1)) * np.array([*self._size] * 2, np.float32)
         numbers = np.full(len(boxes), -1, np.int64)
-        for place, row in _pairs(self._scores(boxes, embeddings.vectors)):
+        for place, row in self._continued(boxes, embeddings):
             numbers[row] = self._open[place].number
         for row in range(len(boxes)):
             numbers[row] = self._keep(int(numbers[row]), embeddings.vectors[row], float(embeddings.quality[row]))
@@ -142,20 +145,26 @@ class FaceTracker:
             tracklet.weight += quality
         return number
 
-    def _scores(self, boxes: F32, vectors: F32) -> F32:
-        """(T, N) how well each face continues each open tracklet; 0: not at all."""
+    def _continued(self, boxes: F32, embeddings: Embeddings) -> list[tuple[int, int]]:
+        """Which open tracklets go on with which rows."""
         if not self._open or not len(boxes):
-            return np.zeros((len(self._open), len(boxes)), np.float32)
+            return []
+        places, last = np.stack([each.box for each in self._open]), np.stack([each.vector for each in self._open])
         means = units([self._tracklets[each.number].total for each in self._open])
-        cosines = np.maximum(means @ vectors.T, np.stack([each.vector for each in self._open]) @ vectors.T)
-        places = np.stack([each.box for each in self._open])
-        close = near(places, boxes)
-        blind = (np.linalg.norm(means, axis=1) < 0.5)[:, None] | (np.linalg.norm(vectors, axis=1) < 0.5)[None]
-        alike = (cosines >= COSINE_80) | (close & (cosines >= NEAR_COSINE))
-        overlaps = iou(places, boxes)
-        seen: F32 = np.where(alike, cosines + NEAR_BONUS * close, 0)
-        score: F32 = np.where(blind, np.where(overlaps >= BLIND_OVERLAP, overlaps * NEAR_BONUS, 0), seen)
-        return score
+        trusted = np.where(embeddings.quality[:, None] > 0, embeddings.vectors, 0)
+        far, here, close = means @ trusted.T, last @ embeddings.vectors.T, near(places, boxes)
+        linked = np.where(close, np.maximum(here, far) + NEAR_BONUS, far)
+        alike = np.where(close, np.maximum(here, far) >= NEAR_COSINE, far >= COSINE_80)
+        pairs = pairs_of(np.where(alike, linked, 0))
+        latest = np.array([each.seen_ms for each in self._open])
+        latest = latest == latest.max()
+        if any(close[place, row] and latest[place] for place, row in pairs):
+            strangers = (far < UNLIKE_COSINE) & means.any(axis=1, keepdims=True) & trusted.any(axis=1)
+            overlaps = iou(places, boxes) * ~strangers * latest[:, None]
+            for place, row in pairs:
+                overlaps[place], overlaps[:, row] = 0, 0
+            pairs += pairs_of(np.where(overlaps >= STAYED_OVERLAP, overlaps, 0))
+        return pairs
 
 
 def near(first: F32, second: F32) -> F32:
@@ -205,7 +214,7 @@ def _joined_once(groups: Sequence[Tracklet]) -> list[Tracklet]:
     return kept
 
 
-def _pairs(scores: F32) -> list[tuple[int, int]]:
+def pairs_of(scores: F32) -> list[tuple[int, int]]:
     """One-to-one pairs (row, column) of scores above 0, the best first."""
     places = np.argwhere(scores > 0)
     order = np.argsort(-scores[scores > 0], kind="stable")

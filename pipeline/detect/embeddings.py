@@ -3,14 +3,19 @@
 A face's landmarks are found again before it is aligned, and it is embedded as it is and mirrored: the mean of the two vectors makes up for
 a part of what pose and light do to each.
 
+The length of a vector before it is brought to 1 tells how much of a face the network has recognised: faces that were blurred to 4, 6, 8, 12
+and 24 pixels in width come to 4, 6, 8, 9 and 10, and resemble themselves by cosines of .1, .1, .2, .4 and .8; clear ones come to 12.
+
 Source: Zhong et al., "SFace: Sigmoid-Constrained Hypersphere Loss for Robust Face Recognition", IEEE TIP 2021; alignment and the range of
-the pixels as in OpenCV's FaceRecognizerSF.
+the pixels as in OpenCV's FaceRecognizerSF; Meng et al., "MagFace: A Universal Representation for Face Recognition and Quality Assessment",
+CVPR 2021, for the length as a measure of quality.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.detect.alignment import aligned
 from pipeline.detect.boxes import picture_size
@@ -26,6 +31,7 @@ LENGTH = 128
 CROPS = 8
 LEAST_SPREAD, FULL_SPREAD = 3.0, 21.0
 FULL_SHARPNESS = 50.0
+LEAST_LENGTH, FULL_LENGTH = 7.0, 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +65,22 @@ class FaceEmbedder:
             aligned(picture, self.finder.found(picture, in_pixels(picture, faces)[known > 0]))
             for (picture, faces), known in zip(pictures, trusted, strict=True)
         ]
-        rows = np.split(self._vectors(np.concatenate(crops)), np.cumsum([len(part) for part in crops])[:-1])
-        return [_answer(*parts) for parts in zip(rows, trusted, strict=True)]
+        vectors, lengths = self._vectors(np.concatenate(crops))
+        ends = np.cumsum([len(part) for part in crops])[:-1]
+        parts = zip(trusted, np.split(vectors, ends), np.split(lengths, ends), strict=True)
+        return [_answer(known > 0, *rows) for known, *rows in parts]
 
-    def _vectors(self, crops: U8) -> F32:
-        """(N, 128) rows of length 1 of aligned faces (N, 112, 112, 3)."""
-        parts = [crops[start : start + self.crops] for start in range(0, len(crops), self.crops)]
-        sums = [self._run(part) + self._run(part[:, :, ::-1]) for part in parts]
-        return normalised(np.concatenate([np.zeros((0, LENGTH), np.float32), *sums]))
+    def _vectors(self, crops: U8) -> tuple[F32, F32]:
+        """(N, 128) rows of length 1, and (N,) mean lengths of the network's vectors, of aligned faces (N, 112, 112, 3)."""
+        plain, mirrored = self._run(crops), self._run(crops[:, :, ::-1])
+        lengths: F32 = np.mean([np.linalg.norm(plain, axis=1), np.linalg.norm(mirrored, axis=1)], axis=0)
+        return normalised(normalised(plain) + normalised(mirrored)), lengths
 
     def _run(self, crops: U8) -> F32:
         planes = np.ascontiguousarray(crops.transpose(0, 3, 1, 2)).astype(np.float32)
-        return normalised(self.session.run({"data": planes})[0])
+        starts = range(0, len(planes), self.crops)
+        parts = [self.session.run({"data": planes[start : start + self.crops]})[0] for start in starts]
+        return np.concatenate([np.zeros((0, LENGTH), np.float32), *parts])
 
 
 def embedder(models: Models) -> FaceEmbedder:
@@ -85,7 +95,7 @@ def in_pixels(picture: U8, faces: Faces) -> F32:
 
 
 def trust(picture: U8, faces: Faces) -> F32:
-    """(N,) 0 to 1: how far the faces' embeddings can be trusted, by size, sharpness and pose; 0 for those too small for any."""
+    """(N,) 0 to 1: how far embeddings of the faces could be trusted, by size, sharpness and pose; 0 for those too small for any."""
     spots = in_pixels(picture, faces)
     # The mean distance from the middle is less misled by turned heads than that of the eyes.
     spread = np.linalg.norm(spots - spots.mean(axis=1, keepdims=True), axis=2).mean(axis=1)
@@ -96,11 +106,12 @@ def trust(picture: U8, faces: Faces) -> F32:
     return share
 
 
-def _answer(rows: F32, trusted: F32) -> Embeddings:
-    """The rows at the places of those faces that are trusted at all."""
-    vectors = np.zeros((len(trusted), LENGTH), np.float32)
-    vectors[trusted > 0] = rows
-    return Embeddings(vectors, trusted)
+def _answer(known: NDArray[np.bool_], rows: F32, lengths: F32) -> Embeddings:
+    """The rows at the places of those faces that have an embedding."""
+    vectors, quality = np.zeros((len(known), LENGTH), np.float32), np.zeros(len(known), np.float32)
+    vectors[known] = rows
+    quality[known] = np.clip((lengths - LEAST_LENGTH) / (FULL_LENGTH - LEAST_LENGTH), 0, 1)
+    return Embeddings(vectors, quality)
 
 
 def normalised(vectors: F32) -> F32:
