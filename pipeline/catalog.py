@@ -80,6 +80,17 @@ OPERATIONS: Mapping[str, Operation] = {
             result_key="Celebrities",
             orders={"TIMESTAMP": ("timestamp_ms", "name"), "ID": ("name", "timestamp_ms")},
         ),
+        Operation(
+            name="ContentModeration",
+            analysis="moderation",
+            result_key="ModerationLabels",
+            orders={
+                "TIMESTAMP": ("timestamp_ms", "-confidence", "name"),
+                "NAME": ("name", "-confidence", "timestamp_ms"),
+            },
+            aggregates=(TIMESTAMPS, SEGMENTS),
+            echoes_request=True,
+        ),
         Operation(name="TextDetection", analysis="text", result_key="TextDetections"),
         Operation(
             name="PersonTracking",

@@ -105,7 +105,8 @@ def detected(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """A Get answer about one frame as the operation for images gives it."""
     if name == "FaceDetection":
         return {"FaceDetails": [item["Face"] for item in answer["Faces"]]}
-    return {"Labels": [item["Label"] for item in answer["Labels"]]}
+    key, member = {"LabelDetection": ("Labels", "Label"), "ContentModeration": ("ModerationLabels", "ModerationLabel")}[name]
+    return {key: [item[member] for item in answer[key]]}
 
 
 def reader(out: Path, wanted: Mapping[str, set[str]]) -> Load:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.metrics import Load, truth
+from scripts.score_moderation import score_moderation
 from scripts.score_pictures import score_faces, score_labels
 from scripts.score_segments import black_truth, score_black, score_shots, shot_truth
 
@@ -46,6 +47,7 @@ FIGURES = {
         lambda folder, load: score_black(black_truth(folder), load),
     ),
     "faces": Figure("faces", _named("faces", "boxes", "counts"), score_faces),
+    "moderation": Figure("moderation", _named("moderation", "items"), score_moderation),
     "labels": Figure("labels", _named("labels", "labels", "coco_boxes"), score_labels),
 }
 

@@ -10,6 +10,8 @@ from tqdm import tqdm
 from api.commands.options import data_dir_option
 from pipeline import logs
 from pipeline.errors import ModelError
+from pipeline.labels.moderation import coverage as moderation_coverage
+from pipeline.labels.moderation import taxonomy
 from pipeline.models.library import Library
 from pipeline.settings import Settings, settings_of
 
@@ -64,6 +66,14 @@ def verify(data_dir: Path | None, names: tuple[str, ...], licences: tuple[str, .
         click.echo(f"{name}: {fault or 'sound'}")
     if any(faults.values()):
         raise ModelError("Some models are damaged; `reelsight models pull` fetches them again.")
+
+
+@models.command()
+def moderation() -> None:
+    """Prints the categories of content moderation and by what each is seen."""
+    for name, seen_by in moderation_coverage().items():
+        category = taxonomy()[name]
+        click.echo(f"{'  ' * (category.level - 1) + name:52}  {seen_by or 'not covered: no model here sees it'}")
 
 
 def library(settings: Settings, licences: tuple[str, ...] = ()) -> Library:

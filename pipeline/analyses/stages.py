@@ -6,7 +6,19 @@ A stage's key says what it finds and how often; stages of one kind share a lane,
 from collections.abc import Iterable
 
 from pipeline.analyses.types import Stage
-from pipeline.detect import appearance, embeddings, faces, objects, tags, text_boxes, text_lines, text_reading, traits
+from pipeline.detect import (
+    appearance,
+    body_parts,
+    embeddings,
+    explicit,
+    faces,
+    objects,
+    tags,
+    text_boxes,
+    text_lines,
+    text_reading,
+    traits,
+)
 from pipeline.media.types import Every
 from pipeline.models.types import Models
 
@@ -32,6 +44,18 @@ def second_tag_stage(models: Models, step_ms: int) -> Stage:
     """`Tags` of ImageNet's classes by another network; needs the model `tags.SECOND_MODEL`."""
     detector = tags.SecondTagger(models.load(tags.SECOND_MODEL))
     return Stage(f"second-tags-{step_ms}ms", detector, Every(step_ms), lane="second-tags")
+
+
+def explicit_stage(models: Models, step_ms: int) -> Stage:
+    """`Values` of the classifiers of explicit pictures; needs the models `explicit.MODELS`."""
+    detector = explicit.ExplicitDetector(*(models.load(name) for name in explicit.MODELS))
+    return Stage(f"explicit-{step_ms}ms", detector, Every(step_ms), lane="explicit")
+
+
+def part_stage(models: Models, step_ms: int) -> Stage:
+    """`Values` of the classes of body parts; needs the model `body_parts.MODEL`."""
+    detector = body_parts.BodyPartDetector(models.load(body_parts.MODEL))
+    return Stage(f"parts-{step_ms}ms", detector, Every(step_ms), lane="parts")
 
 
 def face_stage(models: Models, step_ms: int) -> Stage:

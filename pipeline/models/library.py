@@ -102,6 +102,15 @@ class Library:
                 self._loaded[name] = self._open(name)
             return self._loaded[name]
 
+    def has(self, name: str) -> bool:
+        """Whether the model is pulled (or local) and its licence accepted.
+
+        Raises:
+            ModelError: the model is unknown.
+        """
+        entry = find(self.entries, name)
+        return entry.permitted(self._accepted) and self._is_here(entry)
+
     def pull(self, names: Iterable[str] = (), progress: Progress | None = None) -> list[str]:
         """Fetches and converts the models, by default the default ones, and returns the names of those that were not there.
 

@@ -28,6 +28,9 @@ class Session(Protocol):
 class Models(Protocol):
     """Where detectors get their models from; loads each once per process, on first use."""
 
+    def has(self, name: str) -> bool:
+        """Whether `load` can give the model: it is pulled (or local) and its licence accepted."""
+
     def load(self, name: str) -> Session:
         """The verified, loaded model that the manifest calls `name`.
 

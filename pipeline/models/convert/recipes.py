@@ -90,8 +90,15 @@ def _only(files: Mapping[str, Path]) -> bytes:
     return path.read_bytes()
 
 
+def _keras_js(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.keras import layers_model
+
+    return layers_model({name: path.read_text(encoding="utf-8") for name, path in files.items()})
+
+
 RECIPES: Mapping[str, Recipe] = {
     "onnx": _onnx,
+    "keras-js": _keras_js,
     "dynamic": _dynamic,
     "batched": _batched,
     "paddle": _paddle,
