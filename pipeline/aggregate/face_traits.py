@@ -9,7 +9,8 @@ Yes or no is said with the logistic of the evidence's distance from a limit, so 
 
 AgeRange reaches as far to both sides of the estimate as eight of ten errors do: estimates of unposed photos by networks of this size are
 wrong by two years and 8 percent of the age in the mean, and 1.6 times the mean error bounds eight of ten where errors are normal. Where the
-network itself is less sure (1.28 of its standard deviations), the range is wider.
+network itself is less sure (1.28 of its standard deviations), the range is wider. Measured on 50 news photos of five men of 48 to 74 years:
+6.5 years of mean error, and 82 percent of the ranges, 23 years wide in the mean, hold the true age.
 
 The network of emotions knows seven: neutral is CALM; none tells CONFUSED. Its probability of HAPPY is weighed with the smile, which lies on
 nearly every happy face (95 percent here) and on few others (10); the seven confidences sum to 100.
