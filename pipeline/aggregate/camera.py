@@ -33,12 +33,20 @@ class Camera:
         before, self._before = self._before, scene
         if before is None:
             return True
-        still, moved = np.zeros(2), shift(before, scene)
-        fits, fits_moved = agreement(before, scene, still), agreement(before, scene, moved)
-        turned = fits_moved > fits + BETTER
-        begins = max(fits, fits_moved if turned else fits) < SAME
-        self.drift = still if begins else self.drift + (moved * self._scale if turned else still)
-        return begins
+        moved, fits = _turn(before, scene)
+        self.drift = self.drift + moved * self._scale if fits >= SAME else np.zeros(2)
+        return fits < SAME
+
+
+def _turn(before: U8, after: U8) -> tuple[F64, float]:
+    """(2,) how far the picture's content moved, as ratios, and how well the two agree then."""
+    still = np.zeros(2)
+    fits = agreement(before, after, still)
+    if fits > 1 - BETTER:  # nothing could be better enough
+        return still, fits
+    moved = shift(before, after)
+    better = agreement(before, after, moved)
+    return (moved, better) if better > fits + BETTER else (still, fits)
 
 
 def shift(before: U8, after: U8) -> F64:
