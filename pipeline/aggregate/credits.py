@@ -30,7 +30,7 @@ def end_credits(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
     plain = evidence.column(PLAIN)
     cards = [s for s in texts if is_card(s, float(plain[s.frame]))]
     found = []
-    for group in _groups(evidence, cards, END_GAP_S):
+    for group in _groups(evidence, cards, END_GAP_S, others):
         start, end = limits(evidence, group, evidence.edges(others))
         if evidence.lasts(start, end) >= END_S and _closes(evidence, group, end):
             found.append(Cue("EndCredits", start, end, _end_confidence(evidence, group, end)))
@@ -38,8 +38,9 @@ def end_credits(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
 
 
 def is_card(sample: TextSample, plain: float) -> bool:
-    """Whether a frame may be one of end credits: several lines on a plain ground, or many lines."""
-    return sample.lines >= MANY_LINES or (sample.lines >= CARD_LINES and plain >= PLAIN_GROUND)
+    """Whether a frame may be one of end credits: several lines on a plain ground or with their words, or many lines."""
+    several = sample.lines >= CARD_LINES and (plain >= PLAIN_GROUND or bool(sample.credits))
+    return several or sample.lines >= MANY_LINES
 
 
 def says_credits(words: frozenset[str]) -> bool:
@@ -73,7 +74,7 @@ def opening_credits(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
     """The opening credits: cards and titles, one soon after the other, some of which speak of people and their work."""
     texts = [s for s in _free(evidence, others) if evidence.seconds[s.frame] < OPENING_SHARE * evidence.length_s]
     found = []
-    for group in _groups(evidence, [s for s in texts if s.lines], OPENING_GAP_S):
+    for group in _groups(evidence, [s for s in texts if s.lines], OPENING_GAP_S, others):
         speaking = [sample for sample in group if sample.credits]
         start, end = limits(evidence, group, evidence.edges(others))
         if len(speaking) >= OPENING_SAMPLES and says_credits(_words(group)) and evidence.lasts(start, end) >= OPENING_S:
@@ -92,13 +93,20 @@ def _words(group: Sequence[TextSample]) -> frozenset[str]:
     return frozenset[str]().union(*(sample.credits for sample in group))
 
 
-def _groups(evidence: CueEvidence, samples: Sequence[TextSample], gap_s: float) -> Iterator[list[TextSample]]:
-    """Samples cut where the pause between two is longer than `gap_s`."""
+def _groups(
+    evidence: CueEvidence, samples: Sequence[TextSample], gap_s: float, others: Sequence[Cue]
+) -> Iterator[list[TextSample]]:
+    """Samples cut where the pause between two is longer than `gap_s`, or another cue lies between."""
     group: list[TextSample] = []
     for sample in samples:
-        if group and evidence.seconds[sample.frame] - evidence.seconds[group[-1].frame] > gap_s:
+        if group and not _follows(evidence, group[-1].frame, sample.frame, gap_s, others):
             yield group
             group = []
         group.append(sample)
     if group:
         yield group
+
+
+def _follows(evidence: CueEvidence, before: int, after: int, gap_s: float, others: Sequence[Cue]) -> bool:
+    apart = any(before < cue.start < after for cue in others)
+    return not apart and float(evidence.seconds[after] - evidence.seconds[before]) <= gap_s

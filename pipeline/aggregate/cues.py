@@ -1,7 +1,7 @@
 """The technical cues of a video: leaders, credits, logos and, between them, the content.
 
 There is no trained model behind them: each is what measurable evidence says, and its confidence how much of that evidence there is.
-Where several would claim a frame, bars come before slates, these before credits, and these before logos.
+Where several would claim a frame, bars come before slates, these before end credits, these before logos, and these before opening credits.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ def technical_cues(evidence: CueEvidence, black: Sequence[Cue]) -> list[Cue]:
     found = color_bars(evidence)
     found += slates(evidence, found)
     found += end_credits(evidence, found)
-    found += opening_credits(evidence, found)
     found += studio_logos(evidence, found)
+    found += opening_credits(evidence, found)
     found += black
     return sorted([*found, *content(evidence, found)], key=lambda cue: (cue.start, cue.end))
 

@@ -1,6 +1,7 @@
-"""Studio logos: a mark in the middle of a plain ground, still or softly animated, between black near the head of the video."""
+"""Studio logos: a mark in the middle of a plain ground, still or softly animated, set apart by black before or behind the programme."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 import numpy as np
 
@@ -20,19 +21,26 @@ SUREST = 95.0
 
 
 def studio_logos(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
-    """The studio logos of the first third."""
-    return [cue for start, end in _candidates(evidence, others) for cue in _logo(evidence, start, end)]
+    """The studio logos that open the programme, one behind the other, and those that close it behind the end credits."""
+    parts = _parts(evidence, others)
+    ending = [cue.end for cue in others if cue.kind == "EndCredits"]
+    heads = takewhile(lambda part: evidence.seconds[part[1]] <= HEAD_SHARE * evidence.length_s, parts)
+    tails = [part for part in parts if ending and part[0] > ending[0]]
+    found = []
+    for start, end in heads:
+        logo = list(_logo(evidence, start, end)) if end + 1 < evidence.frames and evidence.dark[end + 1] else []
+        if not logo:
+            break
+        found += logo
+    return found + [cue for part in tails for cue in _logo(evidence, *part)]
 
 
-def _candidates(evidence: CueEvidence, others: Sequence[Cue]) -> Iterator[tuple[int, int]]:
-    """Stretches of the head that begin with the video, behind black or behind another cue, and end with black."""
+def _parts(evidence: CueEvidence, others: Sequence[Cue]) -> Sequence[tuple[int, int]]:
+    """First and last frames of what lies between black and other cues."""
     taken = evidence.dark.copy()
     for cue in others:
         taken[cue.start : cue.end + 1] = True
-    for start, end in runs(~taken):
-        ends_black = end + 1 < evidence.frames and evidence.dark[end + 1]
-        if ends_black and evidence.seconds[end] <= HEAD_SHARE * evidence.length_s:
-            yield start, end
+    return runs(~taken)
 
 
 def _logo(evidence: CueEvidence, start: int, end: int) -> Iterator[Cue]:
