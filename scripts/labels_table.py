@@ -71,7 +71,7 @@ def _meaning() -> Iterator[str]:
     yield "50 is about an even chance that the label is true of the frame. Two independent taggers look at every sampled frame and count"
     yield "with the mean of their probabilities, so that one that errs alone stays below 50. A detected thing is believed as far as its"
     yield "score and the taggers support it, by a regression on what a third, stronger detector saw in unlabelled pictures. What is seen"
-    yield "in one sample only is half as sure. `pipeline/aggregate/evidence.py` and `conclusions.py` have the formulas."
+    yield "in one sample only keeps two fifths. `pipeline/aggregate/evidence.py` and `conclusions.py` have the formulas."
     yield ""
     yield "Not covered, because nothing that sees them is available: time of day and weather, most activities without equipment (walking,"
     yield "dancing, climbing), expressions, and labels for gender and age."

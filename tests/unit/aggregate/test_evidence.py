@@ -90,16 +90,24 @@ def test_a_face_is_a_head_of_a_person() -> None:
     assert "Face" not in evidence(None, faces=faces()).labels
 
 
-def test_what_is_seen_once_is_half_as_sure() -> None:
-    once = evidence(detections((2, 0.8)))
-    steady = steadied(once, [evidence(None), evidence(None)])
-    assert steady.labels["Car"] == pytest.approx(once.labels["Car"] / 2)
-    assert steady.instances["Car"][0].confidence == pytest.approx(once.labels["Car"] / 2)
+@pytest.mark.parametrize(
+    ("before", "after", "share"), [(0.0, 0.0, 0.4), (0.8, 0.0, 0.8), (0.0, 0.8, 0.8), (0.8, 0.8, 1.0), (0.99, 0.8, 1.0)]
+)
+def test_what_is_seen_more_often_is_surer(before: float, after: float, share: float) -> None:
+    last, now, following = (evidence(detections(*([(2, s)] if s else []))) for s in (before, 0.8, after))
+    steady = steadied(now, [last, following])
+    assert steady.labels["Car"] == pytest.approx(now.labels["Car"] * share)
+    assert steady.instances["Car"][0].confidence == pytest.approx(now.labels["Car"] * share)
+
+
+def test_at_the_ends_of_a_video_the_one_neighbour_counts() -> None:
+    now = evidence(detections((2, 0.8)))
+    assert steadied(now, [evidence(None)]).labels["Car"] == pytest.approx(now.labels["Car"] / 2)
 
 
 def test_what_stays_is_as_sure_as_it_was() -> None:
     seen = evidence(detections((2, 0.8)))
-    assert steadied(seen, [evidence(None), seen]).labels == pytest.approx(seen.labels)
+    assert steadied(seen, [seen, seen]).labels == pytest.approx(seen.labels)
     assert steadied(seen, []) is seen
 
 

@@ -76,7 +76,7 @@ def test_segments_run_from_the_first_sample_to_the_first_without() -> None:
     surer = objects((DOG, 0.9))
     found = records([gone, seen, surer, seen, gone, gone, seen, seen], end_ms=4100)
     low, high = sure(0.8, 0.9)
-    rising = pytest.approx((low + high) / 2, abs=1e-3)
+    rising = pytest.approx((high + low + low / 2) / 2.5, abs=1e-3)
     assert segments(found)["Dog"] == [(500, 2000, rising), (3000, 4100, pytest.approx(low, abs=1e-3))]
     first = next(r for r in found if r.aggregate == "SEGMENTS" and r.name == "Dog").body
     assert first["Timestamp"] == 500
