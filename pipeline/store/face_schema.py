@@ -58,8 +58,9 @@ faces = Table(
     Column("user_id", String(128), comment="whose face it is: a user of the collection, or a celebrity"),
     Column("vector", LargeBinary, nullable=False, comment="float32, little-endian, of length 1"),
     UniqueConstraint("collection", "id"),
-    Index(None, "collection", "image_id"),
-    Index(None, "collection", "user_id"),
+    # With the position, so that no planner prefers to walk the whole collection in that order.
+    Index(None, "collection", "image_id", "position"),
+    Index(None, "collection", "user_id", "position"),
 )
 
 removed_faces = Table(

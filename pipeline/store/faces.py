@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, insert, select, update
 
 from pipeline.errors import RequestError
 from pipeline.store.collections import Collection
@@ -146,19 +146,18 @@ def listed(
     user_id: str | None = None,
 ) -> list[Face]:
     """Faces at greater positions than `after`, in the order of arrival; only those asked for, where ids are given."""
-    mine = [faces.c.collection == collection.number, faces.c.position > after]
-    if user_id is not None:
-        mine.append(faces.c.user_id == user_id)
-    if face_ids is None:
-        return _read(connection, mine, limit)
-    parts = (_read(connection, [*mine, faces.c.id.in_(part)], limit) for part in _parts(sorted(set(face_ids))))
-    return sorted((face for part in parts for face in part), key=lambda face: face.position)[:limit]
+    if face_ids is not None:
+        known = by_id(connection, collection, face_ids).values()
+        fit = (face for face in known if face.position > after and user_id in {None, face.user_id})
+        return sorted(fit, key=lambda face: face.position)[:limit]
+    query = _select(collection, faces.c.position > after).order_by(faces.c.position).limit(limit)
+    return _read(connection, query if user_id is None else query.where(faces.c.user_id == user_id))
 
 
 def by_id(connection: Connection, collection: Collection, face_ids: Iterable[str]) -> dict[str, Face]:
     """Face id -> face, of those that the collection has."""
-    wanted = sorted(set(face_ids))
-    return {face.id: face for face in listed(connection, collection, -1, len(wanted), wanted)}
+    parts = (_select(collection, faces.c.id.in_(part)) for part in _parts(sorted(set(face_ids))))
+    return {face.id: face for part in parts for face in _read(connection, part)}
 
 
 def remove(connection: Connection, collection: Collection, gone: Sequence[Face]) -> None:
@@ -195,9 +194,9 @@ def _check(vector: bytes) -> None:
 
 
 def _of_image(connection: Connection, collection: Collection, image: Image) -> list[Face]:
-    mine = [faces.c.collection == collection.number, faces.c.image_id == image_id(collection, image)]
     same = faces.c.external_image_id.is_not_distinct_from(image.external_id)
-    return _read(connection, [*mine, same], None)
+    query = _select(collection, faces.c.image_id == image_id(collection, image), same)
+    return _read(connection, query.order_by(faces.c.position))
 
 
 def _same(known: Sequence[Face], face: NewFace) -> Face | None:
@@ -257,9 +256,12 @@ def _forget_removals(connection: Connection, collection: Collection, left: int, 
         connection.execute(only.values(listed_from=revision))
 
 
-def _read(connection: Connection, where: Sequence[ColumnElement[bool]], limit: int | None) -> list[Face]:
+def _select(collection: Collection, *where: ColumnElement[bool]) -> Select[Any]:
     fields = [column for column in faces.c if column.name not in {"collection", "vector"}]
-    query = select(*fields).where(*where).order_by(faces.c.position).limit(limit)
+    return select(*fields).where(faces.c.collection == collection.number, *where)
+
+
+def _read(connection: Connection, query: Select[Any]) -> list[Face]:
     return [_face(row) for row in connection.execute(query).mappings()]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, event, func, select
 
 from pipeline.errors import RequestError
 from pipeline.store import collections, faces
@@ -209,3 +209,33 @@ def test_faces_that_arrive_at_once_are_all_counted(engine: Engine, database_url:
         kept = faces.listed(connection, people, -1, 1000)
     assert [one.position for one in kept] == list(range(80))
     assert (people.faces, people.next_position, people.revision) == (80, 80, 40)
+
+
+def test_no_question_about_few_faces_walks_through_all(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return  # plans of PostgreSQL depend on its statistics
+    people = make(connection)
+    (kept,) = add(connection, image("x", "me"), face(user_id="u"))
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    faces.listed(connection, people, -1, 10, face_ids=[kept.id] * 3)
+    faces.listed(connection, people, -1, 10, user_id="u")
+    faces.listed(connection, people, 5, 10)
+    add(connection, image("x", "me"), face())
+    event.remove(connection, "before_cursor_execute", note)
+    plans = [
+        connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()[-1].detail
+        for statement, parameters in asked
+        if "FROM faces" in statement
+    ]
+    assert [plan.partition(" (")[2] for plan in plans] == [
+        "collection=? AND id=?)",
+        "collection=? AND user_id=? AND position>?)",
+        "collection=? AND position>?)",
+        "collection=? AND image_id=?)",
+    ]

@@ -93,8 +93,10 @@ def _create_faces() -> None:
         sa.PrimaryKeyConstraint("collection", "position", name=op.f("pk_faces")),
         sa.UniqueConstraint("collection", "id", name=op.f("uq_faces_collection_id")),
     )
-    op.create_index(op.f("ix_faces_collection_image_id"), "faces", ["collection", "image_id"], unique=False)
-    op.create_index(op.f("ix_faces_collection_user_id"), "faces", ["collection", "user_id"], unique=False)
+    for name in ("image_id", "user_id"):
+        op.create_index(
+            op.f(f"ix_faces_collection_{name}_position"), "faces", ["collection", name, "position"], unique=False
+        )
 
 
 def _create_removed_faces() -> None:
