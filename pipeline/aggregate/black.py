@@ -61,7 +61,7 @@ def dark_frames(black: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def black_cues(values: F32, levels: F32, rule: BlackRule) -> list[Cue]:
-    """The black stretches of a video in time order; their confidence is the mean of the dark pixels' and the silent frames' percentage.
+    """The black stretches of a video in time order; their confidence, 50 at least, is the mean of dark pixels and silent frames in percent.
 
     Args:
         values: (N, 3) as `detect.luma.BlackLuma` measures them.
@@ -73,5 +73,6 @@ def black_cues(values: F32, levels: F32, rule: BlackRule) -> list[Cue]:
     for start, end in runs(dark_frames(rule.black(values))):
         share = float(silent[start : end + 1].mean())
         if share >= SILENT_SHARE:
-            found.append(Cue("BlackFrames", start, end, 50 * (float(values[start : end + 1, 0].mean()) + share)))
+            confidence = 50 * (float(values[start : end + 1, 0].mean()) + share)
+            found.append(Cue("BlackFrames", start, end, max(50.0, confidence)))
     return found

@@ -68,8 +68,7 @@ def heard(
         MediaError: the file cannot be opened any more, or decoding stalls.
         MemoryError: the process may not have the memory that decoding needs.
     """
-    # Without usable times the sound is taken to begin with the pictures.
-    zero = None if media.counted else int(index.pts[0]) * index.time_base
+    zero = _zero(media, index)
     source = _Source(path, media, limits, zero)
     if zero is None or end <= BLOCK_S or not source.finds(Fraction(BLOCK_S - PREROLL_S)):
         yield from source.samples(None, None, end)
@@ -78,6 +77,14 @@ def heard(
         sought = Fraction(number * BLOCK_S - PREROLL_S)
         found = number > 0 and source.finds(sought)
         yield from source.samples(sought if found else None, number, end)
+
+
+def _zero(media: MediaInfo, index: FrameIndex) -> Fraction | None:
+    """Time of the first video frame on the file's clock, in seconds; None: without usable times the sound begins with the pictures."""
+    if media.counted:
+        return None
+    # AVI counts packets; FFmpeg's times of its pictures are late by the decoder's delay.
+    return Fraction(0) if media.format.startswith("AVI") else int(index.pts[0]) * index.time_base
 
 
 @dataclass(slots=True)

@@ -10,8 +10,16 @@ import pytest
 from pipeline.aggregate.feed import feed
 from pipeline.aggregate.segments import SegmentTimeline
 from pipeline.aggregate.types import NoGalleries, Record
-from pipeline.analyses.segments import ANALYSIS, SHOT_STAGE, request_of
-from pipeline.detect.luma import BlackLuma
+from pipeline.analyses.segments import (
+    ANALYSIS,
+    LAYOUT_STAGE,
+    SHOT_STAGE,
+    SOUND_STAGE,
+    TEXT_BOX_STAGE,
+    TEXT_STAGE,
+    request_of,
+)
+from pipeline.detect.luma import BlackLuma, stage_key
 from pipeline.detect.shots import ShotTransitions
 from pipeline.detect.types import Values
 from pipeline.media.types import AudioInfo, FrameIndex, MediaInfo
@@ -41,22 +49,28 @@ BOTH: dict[str, Any] = {"SegmentTypes": ["TECHNICAL_CUE", "SHOT"]}
 
 
 class _Models:
-    """Has one model that is never asked."""
+    """Has the models of the analysis, which are never asked."""
 
     def load(self, name: str) -> Any:
-        assert name == "shots-autoshot"
+        assert name in ANALYSIS.models()
         return object()
 
 
 def answer(
-    parameters: dict[str, Any], *, cut: float = 1.0, media: MediaInfo = MEDIA, index: FrameIndex = INDEX
+    parameters: dict[str, Any],
+    *,
+    cut: float = 1.0,
+    media: MediaInfo = MEDIA,
+    index: FrameIndex = INDEX,
+    loud: range = range(0),
 ) -> tuple[list[Record], SegmentTimeline]:
-    """A cut after frame 299, frames 100 to 149 black."""
+    """A cut after frame 299, frames 100 to 149 black, sound in the frames `loud`."""
     timeline = ANALYSIS.aggregator(parameters, media, index, NoGalleries())
     shots = [(frame, Values(np.float32((cut if frame == 299 else 0, 0)))) for frame in range(FRAMES)]
     dark = [(frame, Values(np.float32((1, 0, 0) if 100 <= frame < 150 else (0, 1, 1)))) for frame in range(FRAMES)]
-    key = ANALYSIS.stages([parameters | {"SegmentTypes": ["TECHNICAL_CUE"]}], _Models())[0].key
-    return list(feed(timeline, index, media, {SHOT_STAGE: shots, key: dark})), timeline
+    sound = [(frame, Values(np.float32((-20, -10) if frame in loud else (-90, -80)))) for frame in range(FRAMES)]
+    found = {SHOT_STAGE: shots, stage_key(0.2): dark, SOUND_STAGE: sound}
+    return list(feed(timeline, index, media, found)), timeline
 
 
 def test_shots_look_like_the_published_sample() -> None:
@@ -102,7 +116,9 @@ def test_types_come_in_the_order_of_the_request(types: list[str]) -> None:
 
 def test_black_frames_are_cues_and_audio_is_described() -> None:
     records, timeline = answer({"SegmentTypes": ["TECHNICAL_CUE"]})
-    (cue,) = (record.body for record in records)
+    before, cue, after = (record.body for record in records)
+    assert [each["TechnicalCueSegment"]["Type"] for each in (before, after)] == ["Content", "Content"]
+    assert (before["EndFrameNumber"], after["StartFrameNumber"]) == (99, 150)
     assert cue["TechnicalCueSegment"] == {"Type": "BlackFrames", "Confidence": 100.0}
     assert (cue["StartFrameNumber"], cue["EndFrameNumber"], cue["DurationFrames"]) == (100, 149, 49)
     assert timeline.summary()["AudioMetadata"] == [
@@ -110,11 +126,28 @@ def test_black_frames_are_cues_and_audio_is_described() -> None:
     ]
 
 
+def test_black_frames_with_sound_are_content() -> None:
+    types = [
+        r.body["TechnicalCueSegment"]["Type"]
+        for r in answer({"SegmentTypes": ["TECHNICAL_CUE"]}, loud=range(90, 130))[0]
+    ]
+    assert types == ["Content"]
+
+
+def test_sound_that_dies_away_leaves_the_limits_to_the_picture() -> None:
+    records, _ = answer({"SegmentTypes": ["TECHNICAL_CUE"]}, loud=range(110))
+    black = next(r for r in records if r.body["TechnicalCueSegment"]["Type"] == "BlackFrames")
+    assert (black.body["StartFrameNumber"], black.body["EndFrameNumber"]) == (100, 149)
+    assert black.confidence == pytest.approx(90)
+    least = {"Filters": {"TechnicalCueFilter": {"MinSegmentConfidence": 95}}}
+    assert answer({"SegmentTypes": ["TECHNICAL_CUE"]} | least, loud=range(110))[0] == []
+
+
 def test_confidence_filters_apply_to_their_own_type() -> None:
     filters = {"Filters": {"ShotFilter": {"MinSegmentConfidence": 80}}}
     records, _ = answer(BOTH | filters, cut=0.5)
-    assert [record.body["Type"] for record in records] == ["TECHNICAL_CUE"]
-    assert len(answer(BOTH, cut=0.5)[0]) == 3
+    assert {record.body["Type"] for record in records} == {"TECHNICAL_CUE"}
+    assert len(answer(BOTH, cut=0.5)[0]) == len(records) + 2
 
 
 def test_a_varying_rate_counts_timecodes_by_time() -> None:
@@ -131,13 +164,15 @@ def test_only_the_stages_of_the_requested_types_run() -> None:
 
     assert set(detectors({"SegmentTypes": ["SHOT"]})) == {"shots"}
     assert isinstance(detectors({"SegmentTypes": ["SHOT"]})["shots"], ShotTransitions)
-    assert detectors({"SegmentTypes": ["TECHNICAL_CUE"]}) == {"luma-0.2": BlackLuma(0.2, 0.99)}
+    cues = detectors({"SegmentTypes": ["TECHNICAL_CUE"]})
+    assert set(cues) == {"luma-0.2", LAYOUT_STAGE, SOUND_STAGE, TEXT_BOX_STAGE, TEXT_STAGE}
+    assert cues["luma-0.2"] == BlackLuma(0.2, 0.99)
     loose = {"Filters": {"TechnicalCueFilter": {"BlackFrame": {"MinCoveragePercentage": 50}}}}
     strict = {"Filters": {"TechnicalCueFilter": {"BlackFrame": {"MaxPixelThreshold": 0.1}}}}
     shared = detectors(BOTH, BOTH | loose, BOTH | strict)
     assert shared["luma-0.2"] == BlackLuma(0.2, 0.5)
     assert shared["luma-0.1"] == BlackLuma(0.1, 0.99)
-    assert set(shared) == {"luma-0.2", "luma-0.1", "shots"}
+    assert set(shared) == {*cues, "luma-0.1", "shots"}
 
 
 def test_without_a_filter_the_documented_defaults_hold() -> None:

@@ -8,11 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.aggregate.black import BlackRule, black_stretches
+from pipeline.aggregate.black import BlackRule, black_cues
+from pipeline.aggregate.cue_evidence import Cue
 from pipeline.aggregate.shots import CUT_PROBABILITY, SHOT_FRAMES, confidence, shots
 from pipeline.media.types import F32
 
 PROBABILITIES = hnp.arrays(np.float32, st.integers(1, 80), elements=st.floats(0, 1, width=32))
+
+
+def black_stretches(values: F32, rule: BlackRule, level: float = -90) -> list[Cue]:
+    return black_cues(values, np.full(len(values), level, np.float32), rule)
 
 
 def limits(cuts: dict[int, float], inside: range = range(0), count: int = 100) -> list[tuple[int, int]]:
@@ -106,5 +111,5 @@ def test_dim_pictures_and_cards_are_black_only_by_the_bare_formula(values: tuple
 
 def test_coverage_is_a_limit_that_may_be_reached() -> None:
     frames = luma((10, (0.75, 0.25, 0.5)))
-    assert black_stretches(frames, BlackRule(coverage=0.75, formula_only=True))[0].confidence == pytest.approx(75)
+    assert black_stretches(frames, BlackRule(coverage=0.75, formula_only=True))[0].confidence == pytest.approx((75 + 100) / 2)
     assert black_stretches(frames, BlackRule(coverage=0.76, formula_only=True)) == []

@@ -4,11 +4,12 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.media.sampling import sampled
-from pipeline.media.types import Every, EveryFrame, FrameIndex, Stretch
+from pipeline.media.types import Every, EveryAtEnds, EveryFrame, FrameIndex, Sampling, Stretch
 
 
 @st.composite
@@ -19,11 +20,13 @@ def indexes(draw: st.DrawFn) -> FrameIndex:
     return FrameIndex(start + np.cumsum(np.asarray([0, *steps], np.int64)), np.zeros(1, np.int64), base)
 
 
-SAMPLINGS = st.one_of(st.builds(Every, st.integers(1, 5000)), st.just(EveryFrame()))
+STEPS = st.integers(1, 5000)
+AT_ENDS = st.builds(EveryAtEnds, STEPS, st.floats(0, 0.5), STEPS, st.integers(0, 100_000))
+SAMPLINGS = st.one_of(st.builds(Every, STEPS), AT_ENDS, st.just(EveryFrame()))
 
 
 @given(indexes(), SAMPLINGS, st.lists(st.integers(0, 80), max_size=5))
-def test_cuts_do_not_matter(index: FrameIndex, sampling: Every | EveryFrame, cuts: list[int]) -> None:
+def test_cuts_do_not_matter(index: FrameIndex, sampling: Sampling, cuts: list[int]) -> None:
     count = len(index.pts)
     edges = sorted({0, count, *(cut for cut in cuts if cut < count)})
     parts = [sampled(sampling, index, Stretch(a, b)) for a, b in itertools.pairwise(edges)]
@@ -43,7 +46,7 @@ def test_first_frame_at_or_after_each_multiple(index: FrameIndex, step_ms: int) 
 
 
 @given(indexes(), SAMPLINGS, st.integers(0, 80))
-def test_an_empty_stretch_has_no_frames(index: FrameIndex, sampling: Every | EveryFrame, place: int) -> None:
+def test_an_empty_stretch_has_no_frames(index: FrameIndex, sampling: Sampling, place: int) -> None:
     place = min(place, len(index.pts))
     assert sampled(sampling, index, Stretch(place, place)).tolist() == []
 
@@ -51,3 +54,19 @@ def test_an_empty_stretch_has_no_frames(index: FrameIndex, sampling: Every | Eve
 def test_every_frame_is_every_frame() -> None:
     index = FrameIndex(np.arange(10), np.zeros(1, np.int64), Fraction(1, 25))
     assert sampled(EveryFrame(), index, Stretch(3, 6)).tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("sampling", "inner"),
+    [
+        (EveryAtEnds(1000, 0.1, 0, 100_000), range(60, 540)),
+        (EveryAtEnds(1000, 0.1, 0, 20_000), range(20, 580)),
+        (EveryAtEnds(1000, 0.1, 200_000, 300_000), range(200, 400)),
+        (EveryAtEnds(1000, 0.1, 400_000, 500_000), range(0)),
+    ],
+    ids=["a share", "at most", "at least", "all"],
+)
+def test_the_middle_is_left_out(sampling: EveryAtEnds, inner: range) -> None:
+    index = FrameIndex(1000 + np.arange(6001), np.zeros(1, np.int64), Fraction(1, 10))
+    taken = sampled(sampling, index, Stretch(0, 6001)) / 10
+    assert taken.tolist() == [second for second in range(601) if second not in inner]
