@@ -29,6 +29,9 @@ STAYED_OVERLAP = 0.3
 UNLIKE_COSINE = 0.1
 """Faces below it are two people's, wherever they are: it is the mean of strangers."""
 
+MOST_LEADERS = 20_000
+"""People that tracklets are compared with, at most; those after them, the least sure ones, are only compared with these."""
+
 Span = tuple[int, int]
 
 
@@ -179,11 +182,12 @@ def near(first: F32, second: F32) -> F32:
 
 
 def joined(tracklets: Sequence[Tracklet]) -> list[Tracklet]:
-    """The tracklets joined into people, of whom no two that are never seen together look alike."""
-    groups = [Tracklet(list(t.spans), t.total, t.weight, list(t.members)) for t in tracklets]
+    """The tracklets joined into people; no two people who are never seen together are left alike."""
+    groups = [Tracklet(list(t.spans), t.total, t.weight, list(t.members)) for t in tracklets if t.weight > 0]
+    unknown = [t for t in tracklets if not t.weight > 0]
     while len(fewer := _joined_once(groups)) < len(groups):
         groups = fewer
-    return fewer
+    return fewer + unknown
 
 
 def units(vectors: Sequence[F32]) -> F32:
@@ -199,18 +203,19 @@ def _joined_once(groups: Sequence[Tracklet]) -> list[Tracklet]:
     """Each group, the weightiest first, joined to the likest earlier one that it may be, or kept for the next."""
     kept: list[Tracklet] = []
     means = units([group.total for group in groups])
-    leaders = np.zeros_like(means)
+    leaders = np.zeros((min(len(groups), MOST_LEADERS), means.shape[1]), np.float32)
     for place in sorted(range(len(groups)), key=lambda k: (-groups[k].weight, min(groups[k].members))):
         group = groups[place]
         cosines = leaders[: len(kept)] @ means[place]
         alike = np.flatnonzero(cosines >= COSINE_80)
         best = next((k for k in alike[np.argsort(-cosines[alike], kind="stable")] if not kept[k].meets(group)), None)
-        if best is None:
-            leaders[len(kept)] = means[place]
-            kept.append(group)
-        else:
+        if best is not None:
             kept[best].join(group)
             leaders[best] = units([kept[best].total])[0]
+            continue
+        if len(kept) < len(leaders):
+            leaders[len(kept)] = means[place]
+        kept.append(group)
     return kept
 
 
