@@ -3,10 +3,10 @@
 1. The taggers are independent networks: a class is as sure as the mean of their probabilities, so that one alone that errs stays below 50.
    The classes exclude each other, so those of all classes under a label add up: "Dog" is as sure as all breeds together.
 2. A detected object's score becomes the chance that it is there. For things, odds = 0.7 · (odds of the score)^1.2 · √(1 + 100 t), t
-   being what the taggers give the label. The form and the coefficients, rounded, are those of a logistic regression on whether
-   EfficientDet-Lite2, a stronger detector of another family, sees the same object in 1,168 unlabelled frames and pictures; the factor,
-   0.61 there, is raised because that detector misses some things too. People are by far the commonest objects of COCO and are found
-   with far above average precision: their odds are multiplied by 1.5.
+   being what the taggers give the label, up to 0.1. The form and the coefficients, rounded, are those of a logistic regression on
+   whether EfficientDet-Lite2, a stronger detector of another family, sees the same object in 1,168 unlabelled frames and pictures; the
+   factor, 0.6 there, is raised because that detector misses some things too. People are by far the commonest objects of COCO and are
+   found with far above average precision: their odds are multiplied by 1.5.
 3. A label is as sure as the surest that says so; whatever makes a label sure makes its ancestors at least as sure.
 4. Scenes, activities and numbers of people follow from these (see `conclusions`).
 5. What stays in view is seen again half a second before and after; what is seen once is mostly an error of the moment. So a label is at
@@ -33,7 +33,7 @@ from pipeline.media.types import F32
 PERSON = 0
 PERSON_ODDS = 1.5
 THING_ODDS, THING_POWER = 0.7, 1.2
-TAG_SHARE = 0.01
+TAG_SHARE, TAG_CAP = 0.01, 0.1
 WEIGHTS = (1.0, 1.0, 0.5)
 """Of a sample, its surer neighbour and the other one."""
 
@@ -79,7 +79,7 @@ def probabilities(objects: Detections, support: F32) -> F32:
     """(N,) chance that each detected object is there, 0 to 1; `support`: (N,) what the taggers give its label, 0 to 1."""
     scores = np.clip(objects.scores.astype(np.float64), 0, 1 - 1e-6)
     odds = scores / (1 - scores)
-    things = THING_ODDS * odds**THING_POWER * np.sqrt(1 + support / TAG_SHARE)
+    things = THING_ODDS * odds**THING_POWER * np.sqrt(1 + np.minimum(support, TAG_CAP) / TAG_SHARE)
     weighted = np.where(objects.classes == PERSON, PERSON_ODDS * odds, things)
     chance: F32 = (weighted / (1 + weighted)).astype(np.float32)
     return chance
