@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from pipeline.store import collections
+from pipeline.store.engine import writing
+from pipeline.store.metadata import utcnow
 from tests.support.databases import database_url, postgres_server
 from tests.support.signed_calls import call
 from tests.support.sns_installation import ACCOUNT, Installation, installed
@@ -34,6 +37,8 @@ def installation(tmp_path: Path, database_url: str) -> Iterator[Installation]:
     with installed(tmp_path, database_url=database_url) as one:
         one.services.objects.put("videos", "a.mp4", b"pictures")
         assert one.post({"Action": "CreateTopic", "Name": "done"}).status_code == 200
+        with writing(one.services.engine) as connection:
+            collections.create(connection, ACCOUNT, "people", "us-east-1", utcnow())
         yield one
 
 
@@ -66,6 +71,14 @@ def requests(text: str) -> list[tuple[str, dict[str, Any]]]:
         ("StartFaceDetection", {"Video": VIDEO, "ClientRequestToken": text}),
         ("StartFaceDetection", {"Video": VIDEO, "NotificationChannel": channel}),
         ("StartLabelDetection", {"Video": VIDEO, "Settings": {"GeneralLabels": {"LabelInclusionFilters": [text]}}}),
+        ("CreateCollection", {"CollectionId": text}),
+        ("CreateCollection", {"CollectionId": f"c{len(text)}", "Tags": {text: text}}),
+        ("DescribeCollection", {"CollectionId": text}),
+        ("DeleteCollection", {"CollectionId": text}),
+        ("ListCollections", {"NextToken": text}),
+        ("ListFaces", {"CollectionId": "people", "UserId": text}),
+        ("ListFaces", {"CollectionId": "people", "NextToken": text}),
+        ("DeleteFaces", {"CollectionId": "people", "FaceIds": [text]}),
     ]
 
 
