@@ -1,13 +1,22 @@
-"""Cuts, gradual transitions and black ranges against ground truth."""
+"""Cuts, gradual transitions and technical cues against ground truth."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from scripts.metrics import Load, items, match, rates, truth
+from scripts.metrics import Load, Pages, items, match, rates, truth
+
+
+class Cue(NamedTuple):
+    """A technical cue; both frames belong to it."""
+
+    kind: str
+    start: int
+    end: int
+
 
 IGNORE_MARGIN = 5
 """Frames: how exactly the truth gives the limits of fades."""
@@ -122,6 +131,56 @@ def score_black(videos: Iterable[tuple[str, bool, list[tuple[int, int]]]], load:
             "errors": errors,
         }
     return figures
+
+
+CUE_NAMES = {"Slate/Countdown": "Slate"}
+"""What truth calls otherwise than the API."""
+
+
+def cue_truth(folder: Path) -> Iterator[tuple[str, list[Cue]]]:
+    """(file, every cue of it in time order) of the videos whose cues are exact by construction; content that is joined is one cue."""
+    for cues in _cues(folder):
+        expected: list[Cue] = []
+        for s in cues["segments"]:
+            cue = Cue(CUE_NAMES.get(s["type"], s["type"]), s["start_frame"], s["end_frame"])
+            if expected and (expected[-1].kind, expected[-1].end + 1) == (cue.kind, cue.start):
+                expected[-1] = Cue(cue.kind, expected[-1].start, cue.end)
+            else:
+                expected.append(cue)
+        yield cues["file"], expected
+
+
+def score_cues(folder: Path, load: Load) -> dict[str, Any]:
+    """Cues found and errors of their limits in frames (prediction - truth) per type, and all false cues."""
+    figures: dict[str, Any] = {}
+    for file, expected in cue_truth(folder):
+        if (pages := load("segments", file)) is None:
+            continue
+        found = _predicted(pages)
+        kinds = sorted({cue.kind for cue in [*expected, *found]})
+        scores = {
+            kind: _score_cues(*([c for c in cues if c.kind == kind] for cues in (found, expected))) for kind in kinds
+        }
+        false = [list(cue) for score in scores.values() for cue in score.pop("false_cues")]
+        figures[f"cues {file}"] = scores | {"false": false}
+    return figures
+
+
+def _score_cues(found: Sequence[Cue], expected: Sequence[Cue]) -> dict[str, Any]:
+    """Figures of the cues of one type, matched by their overlap."""
+    overlap = np.array([[min(p.end, e.end) - max(p.start, e.start) + 1 for e in expected] for p in found], float)
+    pairs = match(overlap.reshape(len(found), len(expected)), 1)
+    used = {row for row, _ in pairs}
+    return {
+        "found": f"{len(pairs)}/{len(expected)}",
+        "errors": [(found[r].start - expected[c].start, found[r].end - expected[c].end) for r, c in pairs],
+        "false_cues": [cue for row, cue in enumerate(found) if row not in used],
+    }
+
+
+def _predicted(pages: Pages) -> list[Cue]:
+    cues = [s for s in items(pages, "Segments") if s["Type"] == "TECHNICAL_CUE"]
+    return [Cue(s["TechnicalCueSegment"]["Type"], s["StartFrameNumber"], s["EndFrameNumber"]) for s in cues]
 
 
 def _cues(folder: Path) -> list[Any]:

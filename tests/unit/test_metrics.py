@@ -1,5 +1,6 @@
 """The arithmetic behind the figures of accuracy."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from scripts.figures import FIGURES, score
 from scripts.metrics import iou, match, pixels, rates
-from scripts.score_segments import score_black, score_shots
+from scripts.score_segments import score_black, score_cues, score_shots
 
 SIDE = st.floats(1, 100)
 
@@ -66,6 +67,30 @@ def test_black_ranges_are_compared_by_their_limits() -> None:
     pages = [{"Segments": [segment | {"StartFrameNumber": a, "EndFrameNumber": b} for a, b in ((9, 20), (70, 80))]}]
     figures = score_black([("a", True, [(10, 20), (40, 50)])], lambda *_: pages)["black a"]
     assert (figures["found"], figures["false"], figures["errors"]) == ("1/2", 1, [(-1, 0)])
+
+
+def test_every_cue_counts_with_its_type_and_limits(tmp_path: Path) -> None:
+    (tmp_path / "truth").mkdir()
+    parts = [("ColorBars", 0, 9), ("Slate/Countdown", 10, 19), ("Content", 20, 29), ("Content", 30, 39)]
+    segments = [{"type": kind, "start_frame": a, "end_frame": b} for kind, a, b in parts]
+    (tmp_path / "truth" / "cues_a.json").write_text(json.dumps({"file": "a", "segments": segments}))
+    found = [("ColorBars", 0, 9), ("ColorBars", 12, 15), ("Content", 21, 39)]
+    answered = [
+        {
+            "Type": "TECHNICAL_CUE",
+            "TechnicalCueSegment": {"Type": kind},
+            "StartFrameNumber": start,
+            "EndFrameNumber": end,
+        }
+        for kind, start, end in found
+    ]
+    figures = score_cues(tmp_path, lambda *_: [{"Segments": answered}])["cues a"]
+    assert figures == {
+        "ColorBars": {"found": "1/1", "errors": [(0, 0)]},
+        "Content": {"found": "1/1", "errors": [(1, 0)]},
+        "Slate": {"found": "0/1", "errors": []},
+        "false": [["ColorBars", 12, 15]],
+    }
 
 
 def test_what_was_not_asked_for_has_no_figures(tmp_path: Path) -> None:
