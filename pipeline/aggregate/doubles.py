@@ -15,6 +15,8 @@ SHARED = 0.85
 """Least share of the smaller box that lies in the larger one, in every common sample."""
 LONGEST_S = 1.5
 """Longest time for which two boxes of one body are seen at once; two people, one in front of the other, stay longer."""
+HEAD = np.array([0.25, 0.15])
+"""Boxes whose upper edges' middles are closer than this, in widths of the smaller box, have one head: they are one body for ever."""
 
 
 def undoubled(tracks: Sequence[Tracklet]) -> list[Tracklet]:
@@ -36,9 +38,13 @@ def _is_same(one: Tracklet, other: Tracklet) -> bool:
     """Whether `other`, which began later, is a second box of the body of `one`."""
     together = min(one.times[-1], other.times[-1]) - other.times[0]
     _, first, second = np.intersect1d(one.samples, other.samples, assume_unique=True, return_indices=True)
-    if together > LONGEST_S or not len(first):
+    if not len(first):
         return False
-    shares = _shares(one.places[first], other.places[second])
+    a, b = one.places[first], other.places[second]
+    apart = np.abs(a[:, :2] - b[:, :2]) / np.exp(np.minimum(a[:, 2:3], b[:, 2:3]))
+    if together > LONGEST_S and (np.median(apart, axis=0) > HEAD).any():
+        return False
+    shares = _shares(a, b)
     return bool(shares.min() >= SHARED and likeness(_all_over(one), _all_over(other))[0, 0] > 0)
 
 

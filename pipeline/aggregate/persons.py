@@ -1,12 +1,14 @@
 """People over time: GetPersonTracking's items.
 
-Everything is decided when the whole video is known: tracklets are linked as samples come, joined within each shot at its end, and numbered
-by first appearance at the end of the video. Somebody hidden for up to a second is reported where the motion before and after puts them.
+Everything is decided when the whole video is known: tracklets are linked as samples come, joined within each shot at its end, over all
+shots at the end of the video, and numbered by first appearance. Somebody hidden for up to a second is reported where the motion before
+and after puts them.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -15,11 +17,12 @@ from pipeline.aggregate.camera import Camera
 from pipeline.aggregate.faces import face_detail
 from pipeline.aggregate.heads import heads
 from pipeline.aggregate.motion import F64, boxes_of, states
+from pipeline.aggregate.reunion import reunited
 from pipeline.aggregate.stitching import stitched
 from pipeline.aggregate.tracklets import SURE, Linker, Sample, Tracklet
 from pipeline.aggregate.types import Record
 from pipeline.detect.appearance import PERSON
-from pipeline.detect.types import Appearances, Detections, Faces
+from pipeline.detect.types import Appearances, Detections, Embeddings, Faces
 from pipeline.media.types import F32, Timestamp
 
 BRIDGED_MS = 1000
@@ -36,11 +39,13 @@ class Keys:
         objects: Finds people.
         looks: Says how they look.
         faces: Finds faces.
+        embeddings: Embeds them, in some of the samples.
     """
 
     objects: str
     looks: str
     faces: str
+    embeddings: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +73,26 @@ class PersonTimeline:
         self._keys, self._aspect = keys, aspect
         self._linker, self._camera = Linker(aspect), Camera(aspect)
         self._times: list[int] = []
-        self._people: list[list[Tracklet]] = []
+        self._shots: list[list[list[Tracklet]]] = []
+        self._cuts: list[int] = []
         self._faces: dict[tuple[int, int], tuple[Faces, int]] = {}
+        self._vectors: dict[tuple[int, int], F64] = {}
 
     def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterator[Record]:
         """Nothing: who somebody is shows later."""
         objects: Detections | None = found.get(self._keys.objects)
         looks: Appearances | None = found.get(self._keys.looks)
         if objects is not None and looks is not None:
-            self._look(timestamp, objects, looks, found.get(self._keys.faces))
+            people = self._look(timestamp, objects, looks)
+            self._face(people, found.get(self._keys.faces), found.get(self._keys.embeddings))
         del index
         return iter(())
 
-    def _look(self, timestamp: Timestamp, objects: Detections, looks: Appearances, faces: Faces | None) -> None:
+    def _look(self, timestamp: Timestamp, objects: Detections, looks: Appearances) -> F32:
+        """Links the people of the next sample; their boxes."""
         if self._camera.add(looks.scene):
-            self._end_shot()
+            self._shots.append(stitched(self._linker.cut(), self._aspect))
+            self._cuts.append(len(self._times))
         number = len(self._times)
         self._times.append(timestamp.millis)
         rows = np.flatnonzero(objects.classes == PERSON)
@@ -91,17 +101,20 @@ class PersonTimeline:
         self._linker.add(
             Sample(number, float(timestamp.seconds), places, scores, looks.vectors[rows], self._camera.drift)
         )
-        if faces is not None:
-            self._faces.update(((number, row), (faces, face)) for face, row in heads(faces, boxes))
+        return boxes
 
-    def _end_shot(self) -> None:
-        self._people += stitched(self._linker.cut(), self._aspect)
+    def _face(self, people: F32, faces: Faces | None, embeddings: Embeddings | None) -> None:
+        for face, row in heads(faces, people) if faces is not None else ():
+            key = (len(self._times) - 1, row)
+            self._faces[key] = (cast("Faces", faces), face)
+            if embeddings is not None and embeddings.quality[face] > 0:
+                self._vectors[key] = embeddings.vectors[face].astype(np.float64) * embeddings.quality[face]
 
     def finish(self, end: Timestamp) -> Iterator[Record]:
         """All items, by person."""
         del end
-        self._end_shot()
-        people = [path for person in self._people if (path := self._path(person)) and _is_certain(path)]
+        self._shots.append(stitched(self._linker.cut(), self._aspect))
+        people = [path for person in reunited(self._shots, self._vectors) if _is_certain(path := self._path(person))]
         for number, path in enumerate(sorted(people, key=lambda path: (path[0].sample, path[0].row))):
             yield from (self._record(number, seen) for seen in path)
 
@@ -128,7 +141,8 @@ class PersonTimeline:
         wanted = [int(samples[0])]
         for number in samples[1:].tolist():
             before = wanted[-1]
-            if self._times[number] - self._times[before] <= BRIDGED_MS:
+            unbroken = bisect_right(self._cuts, before) == bisect_right(self._cuts, number)
+            if unbroken and self._times[number] - self._times[before] <= BRIDGED_MS:
                 wanted += range(before + 1, number)
             wanted.append(number)
         return wanted

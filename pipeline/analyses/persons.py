@@ -4,33 +4,35 @@ from collections.abc import Sequence
 
 from pipeline.aggregate.persons import Keys, PersonTimeline
 from pipeline.aggregate.types import Aggregator, Galleries
-from pipeline.analyses.stages import appearance_stage, face_stage, object_stage
+from pipeline.analyses.stages import appearance_stage, embedding_stage, face_stage, object_stage
 from pipeline.analyses.types import Analysis, Parameters, Stage
 from pipeline.catalog import by_analysis, step_ms
-from pipeline.detect import faces, objects
+from pipeline.detect import embeddings, objects
 from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
 OPERATION = by_analysis("persons")
+IDENTITY_STEPS = 5
+"""Faces are embedded in every so many samples only: that is dear, and a face says the same from one sample to the next."""
 
 
 def keys(step: int) -> Keys:
     """The stages at a step in milliseconds."""
-    return Keys(f"objects-{step}ms", f"looks-{step}ms", f"faces-{step}ms")
+    identity = IDENTITY_STEPS * step
+    return Keys(f"objects-{step}ms", f"looks-{step}ms", f"faces-{step}ms", f"face-embeddings-{identity}ms")
 
 
 class PersonAnalysis:
     """People with one index through the whole video, and their faces where they are seen."""
 
     def models(self) -> Sequence[str]:
-        """The object detector and the face detector."""
-        return (objects.MODEL, faces.MODEL)
+        """The object detector, the face detector, and what tells faces apart."""
+        return (objects.MODEL, *embeddings.MODELS)
 
     def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
-        """Three stages for each step that is asked for."""
+        """Five stages for each step that is asked for."""
         steps = sorted({step_ms(OPERATION, each) for each in parameters})
-        made = [(object_stage(models, s), appearance_stage(s), face_stage(models, s)) for s in steps]
-        return [stage for stages in made for stage in stages]
+        return [stage for step in steps for stage in _stages(models, step)]
 
     def aggregator(
         self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
@@ -39,6 +41,17 @@ class PersonAnalysis:
         del index, galleries
         aspect = float(media.sample_aspect_ratio * media.width / media.height)
         return PersonTimeline(keys(step_ms(OPERATION, parameters)), aspect)
+
+
+def _stages(models: Models, step: int) -> Sequence[Stage]:
+    identity = IDENTITY_STEPS * step
+    return (
+        object_stage(models, step),
+        appearance_stage(step),
+        face_stage(models, step),
+        face_stage(models, identity),
+        embedding_stage(models, identity),
+    )
 
 
 ANALYSIS: Analysis = PersonAnalysis()

@@ -75,3 +75,17 @@ def test_the_camera_follows_one_player(library: Library, media: Path) -> None:
     records = answered(media / "videos/basketball.mp4", ANALYSIS, {}, library)
     assert {record.index for record in records} == {0}
     assert len(records) >= 50
+
+
+def test_a_singer_is_the_same_after_cuts(library: Library, media: Path) -> None:
+    records = answered(media / "videos/short_hamilton_clip.mp4", ANALYSIS, {}, library)
+    largest = {
+        time: max(
+            (r for r in records if r.timestamp_ms == time), key=lambda r: r.body["Person"]["BoundingBox"]["Height"]
+        )
+        for time in {r.timestamp_ms for r in records}
+    }
+    wide, near = ({r.index for t, r in largest.items() if low <= t < high} for low, high in ((0, 700), (3000, 7000)))
+    assert wide == near
+    assert len(wide) == 1
+    assert not wide & {r.index for r in records if r.timestamp_ms > 7200 or 800 <= r.timestamp_ms < 1400}

@@ -13,7 +13,7 @@ from pipeline.detect.appearance import SCENE, SIZE
 from pipeline.detect.types import Appearances, Detections
 from pipeline.media.types import Timestamp
 
-KEYS = Keys("objects", "looks", "faces")
+KEYS = Keys("objects", "looks", "faces", "embeddings")
 ASPECT = 16 / 9
 STEP_MS = 200
 
