@@ -20,7 +20,6 @@ from pipeline.models.types import Session
 MODEL = "text-boxes-ppocrv6-tiny"
 STEP = 32
 PIXELS = 960 * 544
-ENLARGED = 4
 PIXEL_FLOOR = 0.2
 SCORE_FLOOR = 0.4
 UNCLIP = 1.4
@@ -76,8 +75,8 @@ class Prepared:
 
 
 def text_input(frame: Frame) -> Size:
-    """(width, height) of the detector's input: of about `PIXELS`, but small frames no more than doubled."""
-    return input_size(frame.aspect, min(PIXELS, ENLARGED * frame.width * frame.height), STEP)
+    """(width, height) of the detector's input: about `PIXELS`; small frames are not enlarged, which finds less in them."""
+    return input_size(frame.aspect, min(PIXELS, frame.width * frame.height), STEP)
 
 
 @dataclass(frozen=True, slots=True)
