@@ -19,6 +19,8 @@ BATCH = 8
 BUCKET = 64
 NARROWEST = 320
 SPACE = " "
+LONE = 0.85
+"""How much less a line of a single character is worth: on clips without text, nearly all that is read is such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Word:
 
     Attributes:
         text: The characters.
-        confidence: 0 to 1: that all its characters are right, each independently of the others.
+        confidence: 0 to 1: that all its characters are right, each independently of the others; less for a line of a single one.
         begin: Where it begins along the line, 0 to 1.
         end: Where it ends.
     """
@@ -72,10 +74,11 @@ def words(line: Sequence[Spot], steps: float) -> list[Word]:
         return []
     edges = [(left[-1].centre + right[0].centre) / 2 for left, right in pairwise(groups)]
     half = _pitch(groups, steps) / 2
+    worth = LONE if [len(group) for group in groups] == [1] else 1.0
     return [
         Word(
             text="".join(spot.character for spot in group),
-            confidence=float(np.prod([spot.chance for spot in group])),
+            confidence=worth * float(np.prod([spot.chance for spot in group])),
             begin=max(group[0].centre - half, low, 0) / steps,
             end=min(group[-1].centre + half, high, steps) / steps,
         )

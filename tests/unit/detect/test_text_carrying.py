@@ -103,7 +103,7 @@ def test_another_box_over_the_same_pixels_is_read_anew() -> None:
 
 
 def test_uncertain_lines_are_tried_the_other_way_round() -> None:
-    session = Scale(chance=0.91)
+    session = Scale(chance=0.99)
     list(walk(session).add(0, Joined(picture(4), boxes(BOX))))
     assert session.lines == 1
     session = Scale(chance=0.5)

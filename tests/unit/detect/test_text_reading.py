@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.detect.text_reading import BUCKET, NARROWEST, Reader, spots, words
+from pipeline.detect.text_reading import BUCKET, LONE, NARROWEST, Reader, spots, words
 
 ALPHABET = ["", "A", "B", "C", "港", " "]
 
@@ -45,6 +45,13 @@ def test_words_end_between_their_neighbours() -> None:
     assert second.begin == pytest.approx(8.5 / 16)
     assert second.end == pytest.approx(14.5 / 16)
     assert first.confidence == pytest.approx(0.9**3)
+
+
+def test_a_character_on_its_own_must_be_surer() -> None:
+    (lone,) = words(spots(path("-A-"), ALPHABET), 3)
+    assert lone.confidence == pytest.approx(0.9 * LONE)
+    first, second = words(spots(path("-A- -B-"), ALPHABET), 7)
+    assert (first.confidence, second.confidence) == (pytest.approx(0.9), pytest.approx(0.9))
 
 
 def test_words_never_overlap_nor_leave_the_line() -> None:
