@@ -16,7 +16,12 @@ from tests.support.galleries import ExactGallery, OneGallery, gallery_of
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
-PHOTOS = {"lin-manuel-miranda.png": "Lin", "alex-lacamoire.png": "Alex", "biden_full.jpg": "Joe"}
+PHOTOS = {
+    "lin-manuel-miranda.png": "Lin",
+    "alex-lacamoire.png": "Alex",
+    "obama_official.jpg": "Barack",
+    "biden_full.jpg": "Joe",
+}
 
 
 @pytest.fixture(scope="module")
@@ -72,21 +77,23 @@ def test_photos_of_one_person_are_told_from_those_of_others(media: Path, library
     assert found["at 99"]["false_matches"] == 0
 
 
-def test_the_singer_and_the_pianist_are_found_and_nobody_else(hamilton: list[Record]) -> None:
-    named = {(best(r), r.index) for r in hamilton if best(r)}
-    assert {name for name, _ in named} == {"Lin", "Alex"}
-    assert len(named) == 2  # each is one person, whatever the shot
-    singer = [r.timestamp_ms for r in hamilton if best(r) == "Lin"]
+def test_the_singer_the_pianist_and_the_president_are_found_and_nobody_else(hamilton: list[Record]) -> None:
+    assert len({(best(r), r.index) for r in hamilton if best(r)}) == 3  # each is one person, whatever the shot
+    singer, pianist, president = (
+        [r.timestamp_ms for r in hamilton if best(r) == name] for name in ("Lin", "Alex", "Barack")
+    )
     assert singer[:2] == [0, 500]
-    assert singer[2:] == [t for t in singer if 3000 <= t < 7500]
+    assert all(3000 <= t < 7500 for t in singer[2:])
     assert len(singer) >= 10
-    assert next(r.timestamp_ms for r in hamilton if best(r) == "Alex") == 0
+    assert pianist[0] == 0
+    assert pianist[-1] < 3000
+    assert len(president) == 4  # in profile, in the last shot
+    assert min(president) >= 7500
     assert min(r.body["FaceMatches"][0]["Similarity"] for r in hamilton if best(r) == "Lin") > 99
 
 
-def test_people_in_the_audience_keep_their_indices_and_match_nobody(hamilton: list[Record]) -> None:
+def test_people_in_the_audience_keep_their_indices(hamilton: list[Record]) -> None:
     audience = [r for r in hamilton if r.timestamp_ms >= 7500]
-    assert not any(map(best, audience))
     lasting = [person for person in {r.index for r in audience} if len(times(audience, person)) >= 4]
     assert len(lasting) >= 4
     for _, sample in groupby(audience, key=lambda r: r.timestamp_ms):
@@ -123,7 +130,7 @@ def test_celebrities_are_recognised_and_strangers_left_out(
 ) -> None:
     clip = media / "videos/short_hamilton_clip.mp4"
     records = answered(clip, celebrities.ANALYSIS, {}, library, galleries=OneGallery(gallery))
-    assert {r.name for r in records} == {"Lin"}
-    assert len(records) >= 10
-    assert min(r.confidence for r in records) > 99
+    assert {r.name for r in records} == {"Lin", "Barack"}
+    assert len([r for r in records if r.name == "Lin"]) >= 10
+    assert min(r.confidence for r in records) >= 95
     assert answered(clip, celebrities.ANALYSIS, {}, library) == []
