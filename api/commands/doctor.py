@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 from sqlalchemy import text
 
-from api.commands.options import data_dir_option
-from api.commands.services import connect
 from api.serve import broker
+from pipeline.commandline import connect, data_dir_option
 from pipeline.errors import ReelsightError
 from pipeline.models.library import Library
 from pipeline.queue import CeleryQueue, make_app

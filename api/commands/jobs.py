@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from api.commands.options import data_dir_option
-from api.commands.services import connect
+from pipeline.commandline import connect, data_dir_option
 from pipeline.conduct import cancel as cancelling
 from pipeline.conduct.listing import JobView, list_jobs, show_job
 from pipeline.errors import SetupError

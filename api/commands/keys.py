@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from api.commands.options import data_dir_option
-from api.commands.services import connect
+from pipeline.commandline import connect, data_dir_option
 from pipeline.errors import SetupError
 from pipeline.settings import settings_of
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 import click
 from tqdm import tqdm
 
-from api.commands.options import data_dir_option
 from pipeline import logs
+from pipeline.commandline import data_dir_option
 from pipeline.errors import ModelError
 from pipeline.labels.moderation import coverage as moderation_coverage
 from pipeline.labels.moderation import taxonomy

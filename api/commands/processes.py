@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from api.commands.options import data_dir_option
 from pipeline import queue
+from pipeline.commandline import data_dir_option
 from pipeline.models.threads import inference_threads, video_children
 from pipeline.settings import Settings, environment, settings_of
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import click
 
-from api.commands.options import data_dir_option
 from api.commands.processes import (
     api_command,
     beat_command,
@@ -25,6 +24,7 @@ from api.serve.first_start import prepare
 from api.serve.listen import listen
 from api.serve.supervisor import Program, Supervisor
 from pipeline import logs, queue
+from pipeline.commandline import data_dir_option
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, environment, settings_of
 

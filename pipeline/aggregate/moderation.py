@@ -22,7 +22,7 @@ from typing import Any
 from pipeline.aggregate.boxes import percent
 from pipeline.aggregate.evidence import evidence
 from pipeline.aggregate.types import Record
-from pipeline.catalog import SEGMENTS
+from pipeline.catalog import SEGMENTS, TIMESTAMPS
 from pipeline.detect.body_parts import CLASSES
 from pipeline.detect.explicit import DRAWING, HENTAI, NSFW, PORN, SEXY
 from pipeline.detect.types import Values
@@ -150,5 +150,5 @@ def _record(
     }
     kinds = [{"Name": ILLUSTRATED, "Confidence": illustrated}] if illustrated >= MIN_CONFIDENCE else []
     body = {"Timestamp": start_ms, "ModerationLabel": label, "ContentTypes": kinds, **(span or {})}
-    view = {"aggregate": SEGMENTS} if span else {}
-    return Record(body, start_ms, name=category.name, confidence=confidence, **view)
+    aggregate = SEGMENTS if span else TIMESTAMPS
+    return Record(body, start_ms, name=category.name, confidence=confidence, aggregate=aggregate)

@@ -48,7 +48,7 @@ def second_tag_stage(models: Models, step_ms: int) -> Stage:
 
 def explicit_stage(models: Models, step_ms: int) -> Stage:
     """`Values` of the classifiers of explicit pictures; needs the models `explicit.MODELS`."""
-    detector = explicit.ExplicitDetector(*(models.load(name) for name in explicit.MODELS))
+    detector = explicit.ExplicitDetector(models.load(explicit.MODEL), models.load(explicit.SECOND_MODEL))
     return Stage(f"explicit-{step_ms}ms", detector, Every(step_ms), lane="explicit")
 
 

@@ -11,7 +11,7 @@ from pipeline import analyses
 from pipeline.aggregate.feed import feed
 from pipeline.catalog import OPERATIONS
 from pipeline.conduct.facts import index_key, media_of, results_prefix, unpack_index
-from pipeline.conduct.galleries import galleries
+from pipeline.faces.galleries import galleries
 from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.settle import end_job, fail_jobs, settle_pass
 from pipeline.detect.columns import unpack

@@ -55,7 +55,8 @@ class BodyPartDetector:
         width = max(1, round(height * frame.aspect) if frame.aspect <= 1 else SIDE)
         planes = np.zeros((3, SIDE, SIDE), np.float32)
         planes[:, :height, :width] = frame.rgb(width, height).transpose(2, 0, 1)
-        return planes / 255
+        planes /= 255
+        return planes
 
     def detect(self, prepared: Sequence[F32]) -> Sequence[Values]:
         """One answer per prepared frame."""

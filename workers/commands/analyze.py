@@ -12,11 +12,14 @@ from tqdm import tqdm
 from pipeline import analyses, logs
 from pipeline.analyze import Report
 from pipeline.analyze import analyze as analyze_video
-from pipeline.catalog import OPERATIONS
+from pipeline.catalog import OPERATIONS, STEP
+from pipeline.commandline import data_dir_option
 from pipeline.conduct.limits import decode_limits
 from pipeline.models.library import Library
 from pipeline.models.threads import cores
-from pipeline.settings import settings_of
+from pipeline.settings import Settings, settings_of
+from workers.commands.known import Known
+from workers.commands.pulling import pulled
 
 NAMES = {operation.analysis: operation.name for operation in OPERATIONS.values()}
 
@@ -45,17 +48,20 @@ def _chosen(_: click.Context, __: click.Parameter, text: str) -> list[str]:
     default=Path(),
     help="Where to write <analysis>.json.",
 )
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where pulled models are kept.")
-def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path) -> None:
+@click.option(
+    "--people",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Whom face_search looks for: a folder with a folder of photos per person.",
+)
+@data_dir_option
+def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path, people: Path | None) -> None:
     """Analyses VIDEO and writes one <analysis>.json per analysis, shaped as the Get* answer with all items."""
     settings = settings_of(data_dir)
     logs.configure("WARNING", "console")
     models = Library.from_settings(settings, settings.threads or cores())
-    requests = {NAMES[name]: OPERATIONS[NAMES[name]].minimal for name in wanted}
-    missing = {row.name for row in models.status() if row.condition == "missing"}
-    if needed := missing & {name for operation in requests for name in analyses.load(operation).models()}:
-        click.echo(f"Pulling {', '.join(sorted(needed))} (once)")
-        models.pull(sorted(needed))
+    requests = {NAMES[name]: _request(settings, name, people) for name in wanted}
+    pulled(models, {name for operation in requests for name in analyses.load(operation).models()})
+    known = Known(settings, models, people)
     out.mkdir(parents=True, exist_ok=True)
     with tqdm(unit="frame", disable=None) as bar:
 
@@ -63,12 +69,26 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path) ->
             bar.total = total
             bar.update(done - bar.n)
 
-        report = analyze_video(video, requests, models, progress, decode_limits(settings), settings.chunk_s)
+        report = analyze_video(
+            video, requests, models, progress, decode_limits(settings), settings.chunk_s, galleries=known
+        )
     for operation, answer in report.answers.items():
         path = out / f"{OPERATIONS[operation].analysis}.json"
         path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         click.echo(f"{path}: {summary(operation, answer)}")
     click.echo(facts(report))
+
+
+def _request(settings: Settings, analysis: str, people: Path | None) -> dict[str, Any]:
+    """What an analysis is asked for: all that it can tell."""
+    request = dict(OPERATIONS[NAMES[analysis]].minimal)
+    if analysis in settings.sampling_ms:
+        request[STEP] = settings.sampling_ms[analysis]
+    if analysis == "faces":
+        request["FaceAttributes"] = "ALL"
+    if analysis == "face_search" and people is not None:
+        request["CollectionId"] = people.resolve().name
+    return request
 
 
 def facts(report: Report) -> str:
@@ -86,10 +106,23 @@ def summary(operation: str, answer: Mapping[str, Any]) -> str:
     return f"{len(items)} items" + (f"; {most}" if most else "")
 
 
+_NAMED = {
+    "Label": "Name",
+    "ModerationLabel": "Name",
+    "Celebrity": "Name",
+    "TechnicalCueSegment": "Type",
+    "TextDetection": "Type",
+}
+"""Member of an item -> what in it says most."""
+
+
 def _kind(item: Mapping[str, Any]) -> str:
     """What an item shows, in one word: the most telling name it has."""
-    if "Label" in item:
-        return str(item["Label"]["Name"])
-    if "TechnicalCueSegment" in item:
-        return str(item["TechnicalCueSegment"]["Type"])
+    for member, name in _NAMED.items():
+        if member in item:
+            return str(item[member][name])
+    if matches := item.get("FaceMatches"):
+        return str(matches[0]["Face"].get("ExternalImageId") or matches[0]["Face"]["FaceId"])
+    if "Person" in item:
+        return f"person {item['Person']['Index']}"
     return str(item.get("Type") or next(name for name in item if name not in {"Timestamp", "Type"}))
