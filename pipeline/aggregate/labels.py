@@ -1,9 +1,10 @@
 """Labels over time: GetLabelDetection's items by timestamp and by segment.
 
 MinConfidence holds for a label and for each of its instances. Filters go by exact names, upper and lower case included, as AWS documents;
-aliases do not count. With inclusion filters, a label is kept if its name or one of its categories is included; exclusion filters then take
-away. They decide label by label: including "Car" does not bring its parents as labels of their own, excluding "Vehicle" does not
-take "Car" away. `Parents`, `Aliases` and `Categories` of a kept label are always complete.
+aliases do not count, and a name that no label or category has matches nothing. With inclusion filters, a label is kept if its name or
+one of its categories is included; exclusion filters then take away. They decide label by label: including "Car" does not bring its
+parents as labels of their own, excluding "Vehicle" does not take "Car" away. `Parents`, `Aliases` and `Categories` of a kept label are
+always complete.
 
 A segment is a run of consecutive samples that have the label; it ends where the first sample without it, or the video, begins or ends.
 """
