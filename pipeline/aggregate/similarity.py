@@ -2,8 +2,8 @@
 
 The scale is a logistic curve through two points. The cosines of strangers are near normal: over 1222 pairs from group photographs (the
 largest of 29 men of one age and time) their mean is .104 and their standard deviation .105. 80 stands where the normal law lets one pair
-of strangers in about 3000 pass, 99 where it lets one in about 300,000 pass; the latter is beyond what so few pairs can confirm. Siblings
-and other lookalikes pass more often.
+of strangers in about 3000 pass, 99 where it lets one in about 300,000 pass. Lookalikes are commoner than the law has it: of those pairs
+two pass 80 (and none 95), siblings come near it, and the rate at 99 is beyond what so few pairs can confirm.
 
 Source: Platt, "Probabilistic outputs for support vector machines", 1999, for the form of the curve; Rekognition's guide for what the
 figures are used for (80: the default, 99: where a wrong match has consequences).
