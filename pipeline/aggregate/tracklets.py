@@ -26,8 +26,8 @@ UNSURE = 0.3
 """Least score of detections that extend one."""
 OPEN_S = 1.0
 """For how long a tracklet is looked for."""
-JUST_S = 0.5
-"""For how long unsure detections may extend it."""
+JUST_S = 0.55
+"""For how long unsure detections may extend it: the longest step between samples, and a frame."""
 FEW = 6
 """Detections whose colours describe an end of a tracklet."""
 GATE = 16.0
