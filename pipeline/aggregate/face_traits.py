@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.aggregate.boxes import percent
+from pipeline.aggregate.steadiness import Steady
 from pipeline.detect.mesh import LANDMARKS, SHAPES
 from pipeline.detect.traits import EMOTIONS
 from pipeline.detect.types import Faces, FaceTraits
@@ -53,24 +54,24 @@ _SMILES = [SHAPES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
 _BLINKS = [SHAPES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
 
 
-def trait_detail(traits: FaceTraits, row: int, age: float, male: float) -> dict[str, Any]:
+def trait_detail(traits: FaceTraits, row: int, steady: Steady) -> dict[str, Any]:
     """The members of a FaceDetail that tell what one of the faces of a frame looks like; none where its landmarks are not known.
 
     Args:
         traits: The traits of the frame's faces.
         row: Which of them.
-        age: Years, perhaps of several samples of the face.
-        male: 0 to 1, likewise.
+        steady: What several samples of the face may tell together.
     """
     if np.isnan(traits.landmarks[row]).any():
         return {}
-    open_eyes = eyes_open(traits, row)
+    open_eyes, male = eyes_open(traits, row), steady.male
     smile = _beyond(float(traits.shapes[row, _SMILES].mean()), SMILE, SMILE_WIDTH)
     roll, yaw, pitch = (round(float(angle), 4) for angle in traits.pose[row])
     detail = {
-        "AgeRange": age_range(age, float(traits.ages[row, 1])),
+        "AgeRange": age_range(steady.age, float(traits.ages[row, 1])),
         "Smile": _verdict(smile),
-        "Sunglasses": _verdict(float(traits.sunglasses[row])),
+        "Sunglasses": _verdict(steady.sunglasses),
+        "Eyeglasses": _verdict(steady.eyeglasses),
         "Gender": {"Value": "Male" if male >= 0.5 else "Female", "Confidence": percent(max(male, 1 - male))},
         "EyesOpen": _verdict(open_eyes),
         "MouthOpen": _verdict(_beyond(float(traits.gaps[row, 1]), LIPS, LIPS_WIDTH)),
@@ -81,11 +82,11 @@ def trait_detail(traits: FaceTraits, row: int, age: float, male: float) -> dict[
     return detail | _gaze(traits, row, open_eyes)
 
 
-def occlusion(faces: Faces, traits: FaceTraits, row: int) -> dict[str, Any]:
+def occlusion(faces: Faces, row: int, steady: Steady) -> dict[str, Any]:
     """FaceOccluded where the frame's edge or sunglasses surely hide eyes, nose or mouth; whether hands or masks do is not known."""
     beyond = np.maximum(-faces.landmarks[row], faces.landmarks[row] - 1).max(axis=0) / faces.boxes[row, 2:]
     hidden = _beyond(float(beyond.max()), 0.0, EDGE_WIDTH)
-    shares = [hidden, float(np.nan_to_num(traits.sunglasses[row]))]
+    shares = [hidden, float(np.nan_to_num(steady.sunglasses))]
     return {"FaceOccluded": _verdict(max(shares))} if max(shares) >= 0.5 else {}
 
 

@@ -51,7 +51,7 @@ class FaceTimeline:
 
 @dataclass(frozen=True, slots=True)
 class TraitTimeline:
-    """One item per face and sample, with the attributes of FaceAttributes ALL; age and gender wait for two more samples.
+    """One item per face and sample, with the attributes of FaceAttributes ALL; what is steadied waits for two more samples.
 
     Attributes:
         faces: Key of the stage that finds faces.
@@ -83,8 +83,8 @@ class TraitTimeline:
 
     def _records(self, place: int) -> Iterator[Record]:
         sample = self.window.samples[place]
-        for row, (age, male) in enumerate(self.window.steadied(place)):
-            seen = trait_detail(sample.traits, row, age, male) | occlusion(sample.faces, sample.traits, row)
+        for row, steady in enumerate(self.window.steadied(place)):
+            seen = trait_detail(sample.traits, row, steady) | occlusion(sample.faces, row, steady)
             yield _record(sample.timestamp, face_detail(sample.faces, row) | seen)
 
 

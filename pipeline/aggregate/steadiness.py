@@ -4,6 +4,7 @@ A median passes over single slips and keeps steps, so that a cut to another face
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,15 @@ REACH = 2
 """Samples before and after that count."""
 OVERLAP = 0.4
 """Least intersection over union of one face in neighbouring samples."""
+
+
+class Steady(NamedTuple):
+    """What is told of one face in one sample: age in years, the others shares of belief, 0 to 1; NaN where not known."""
+
+    age: float
+    male: float
+    eyeglasses: float
+    sunglasses: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +64,16 @@ class Window:
         """Those of `samples` that have not been complete yet; no more will come."""
         return range(self.due, len(self.samples))
 
-    def steadied(self, place: int) -> list[tuple[float, float]]:
-        """Age in years and male share of every face of one of the samples; NaN where not known."""
+    def steadied(self, place: int) -> list[Steady]:
+        """Medians for every face of one of the samples; NaN where the sample itself knows nothing."""
         return [self._median(place, row) for row in range(len(self.samples[place].before))]
 
-    def _median(self, place: int, row: int) -> tuple[float, float]:
+    def _median(self, place: int, row: int) -> Steady:
         seen = [(place, row), *self._back(place, row), *self._ahead(place, row)]
-        values = [(float(t.ages[r, 0]), float(t.male[r])) for t, r in ((self.samples[p].traits, r) for p, r in seen)]
+        values = np.array([_told(self.samples[where].traits, one) for where, one in seen])
         if np.isnan(values[0]).any():
-            return values[0]
-        known = np.array([pair for pair in values if not np.isnan(pair).any()])
-        age, male = np.median(known, axis=0).tolist()
-        return age, male
+            return Steady(*values[0].tolist())
+        return Steady(*np.nanmedian(values, axis=0).tolist())
 
     def _back(self, place: int, row: int) -> list[tuple[int, int]]:
         chain = []
@@ -85,6 +93,11 @@ class Window:
             row = int(followers[0])
             chain.append((later, row))
         return chain
+
+
+def _told(traits: FaceTraits, row: int) -> Steady:
+    columns = traits.ages[:, 0], traits.male, traits.eyeglasses, traits.sunglasses
+    return Steady(*(float(column[row]) for column in columns))
 
 
 def linked(earlier: Faces, later: Faces) -> I64:

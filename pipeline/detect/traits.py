@@ -14,7 +14,7 @@ from pipeline.detect import tags
 from pipeline.detect.alignment import similarities
 from pipeline.detect.boxes import corners_of, picture_size
 from pipeline.detect.crops import crop, moved, turned_square
-from pipeline.detect.lenses import SunglassesJudge
+from pipeline.detect.lenses import SunglassesJudge, bridged
 from pipeline.detect.mesh import LANDMARKS, POINTS, SHAPES, gaps, gazes, mesh_poses, named, rotations
 from pipeline.detect.quality import LUMA
 from pipeline.detect.types import Faces, FaceTraits, Joined
@@ -114,6 +114,7 @@ class TraitDetector:
         traits.ages[rows] = self._ages(picture, points)
         traits.male[rows] = self._classified(self.sessions.gender, picture, points, GENDER_SIDE)[:, 1]
         traits.emotions[rows] = self._emotions(picture, squares)
+        traits.eyeglasses[rows] = bridged(picture, points)
         traits.sunglasses[rows] = SunglassesJudge(self.sessions.tags).judged(picture, squares, points)
 
     def _meshes(self, picture: U8, squares: F32) -> tuple[F32, F32]:
@@ -168,7 +169,7 @@ class TraitDetector:
 
 def unknown(count: int) -> FaceTraits:
     """Traits of faces nobody has looked at."""
-    widths = (len(LANDMARKS), 2), (3,), (2,), (len(SHAPES),), (2,), (2,), (), (len(EMOTIONS),), ()
+    widths = (len(LANDMARKS), 2), (3,), (2,), (len(SHAPES),), (2,), (2,), (), (len(EMOTIONS),), (), ()
     return FaceTraits(np.zeros(count, np.float32), *(np.full((count, *width), np.nan, np.float32) for width in widths))
 
 

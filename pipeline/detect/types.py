@@ -146,6 +146,7 @@ class FaceTraits:
         ages: (N, 2) float32 years: mean and standard deviation.
         male: (N,) float32, 0 to 1.
         emotions: (N, 7) float32 probabilities; names in `detect.traits.EMOTIONS`.
+        eyeglasses: (N,) float32, 0 to 1.
         sunglasses: (N,) float32, 0 to 1.
     """
 
@@ -158,6 +159,7 @@ class FaceTraits:
     ages: F32
     male: F32
     emotions: F32
+    eyeglasses: F32
     sunglasses: F32
 
 

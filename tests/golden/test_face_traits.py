@@ -143,6 +143,17 @@ def test_sunglasses_are_told_from_clear_glasses_and_from_shadows(library: Librar
     assert not any(face["Sunglasses"]["Value"] for face in (clear, *bare))
 
 
+def test_glasses_are_told_from_bare_noses(library: Library, media: Path) -> None:
+    (woman,) = faces_of(library, media / "images/faces/azure_detection1.jpg")
+    mother, girl = faces_of(library, media / "images/faces/dlib_2008_001009.jpg")
+    assert all(face["Eyeglasses"]["Value"] and face["Eyeglasses"]["Confidence"] > 80 for face in (woman, girl))
+    bare = [
+        faces_of(library, media / f"images/identity/{name}.jpg")[0]
+        for name in ("emotions_a1", "emotions_a4", "obama_official")
+    ]
+    assert not any(face["Eyeglasses"]["Value"] for face in (mother, *bare))
+
+
 def test_faces_that_are_none_or_cut_tell_nothing(library: Library, media: Path) -> None:
     faces, traits = looked(library, still(media / "images/identity/biden_portrait.jpg"))
     assert len(faces.scores) == 2

@@ -49,6 +49,7 @@ def traits(*people: tuple[float, float], **columns: np.ndarray) -> FaceTraits:
         ages=np.float32([[age, 1] for age, _ in people]).reshape(-1, 2),
         male=np.float32([male for _, male in people]),
         emotions=np.tile(np.float32([0.02, 0.01, 0.03, 0.1, 0.2, 0.04, 0.6]), (count, 1)),
+        eyeglasses=np.full(count, 0.1, np.float32),
         sunglasses=np.full(count, 0.01, np.float32),
     )
     return replace(known, **columns)
@@ -73,7 +74,17 @@ def test_a_face_tells_all_that_is_known_in_the_shape_of_the_api() -> None:
     (record,) = told((faces(LEFT), traits((30, 0.9))))
     assert not ParamValidator().validate(record.body, service.shape_for("FaceDetection")).has_errors()
     face = record.body["Face"]
-    told_of = {"AgeRange", "Gender", "Smile", "Emotions", "EyesOpen", "MouthOpen", "EyeDirection", "Sunglasses"}
+    told_of = {
+        "AgeRange",
+        "Gender",
+        "Smile",
+        "Emotions",
+        "EyesOpen",
+        "MouthOpen",
+        "EyeDirection",
+        "Eyeglasses",
+        "Sunglasses",
+    }
     assert set(face) == {"BoundingBox", "Landmarks", "Pose", "Quality", "Confidence"} | told_of
     assert face["Pose"] == {"Roll": 2.0, "Yaw": 30.0, "Pitch": -5.0}
     assert face["EyeDirection"] == {"Yaw": -10.0, "Pitch": 4.0, "Confidence": pytest.approx(99.6, abs=1)}
@@ -107,7 +118,9 @@ def test_verdicts_turn_at_their_limits_and_are_never_below_fifty() -> None:
 
 
 def test_sunglasses_and_the_edge_of_the_frame_hide_a_face() -> None:
-    plain, dark = one(), one(sunglasses=np.float32([0.8]))
+    plain, dark, clear = one(), one(sunglasses=np.float32([0.8])), one(eyeglasses=np.float32([0.9]))
+    assert plain["Eyeglasses"] == {"Value": False, "Confidence": pytest.approx(90, abs=0.01)}
+    assert clear["Eyeglasses"] == {"Value": True, "Confidence": pytest.approx(90, abs=0.01)}
     assert (plain["Sunglasses"]["Value"], dark["Sunglasses"]["Value"]) == (False, True)
     assert dark["Sunglasses"]["Confidence"] == dark["FaceOccluded"]["Confidence"] == pytest.approx(80, abs=0.01)
     assert "FaceOccluded" not in plain

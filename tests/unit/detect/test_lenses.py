@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from pipeline.detect.lenses import BELOW_EYES, CHEEKS, CLASSES, SunglassesJudge, lightness
+from pipeline.detect.lenses import BELOW_EYES, CHEEKS, CLASSES, SunglassesJudge, bridged, lightness
 from pipeline.detect.mesh import POINTS
 
 SQUARES = np.array([[50, 50, 60, 0]], np.float32)
@@ -52,3 +52,25 @@ def test_both_darkness_and_name_are_needed(below_eyes: int, probability: float, 
     assert bool(share >= 0.5) is worn
     assert 0 <= share <= 1
     assert classifier.asked == asked
+
+
+@pytest.mark.parametrize(("bridge", "worn"), [(160, False), (110, True), (230, True)])
+@pytest.mark.parametrize("eyes", [40, 90])
+def test_a_line_across_the_nose_is_a_frame(bridge: int, worn: bool, eyes: int) -> None:
+    picture = np.full((200, 200, 3), 160, np.uint8)
+    picture[100 : 100 + eyes // 20] = bridge
+    # A slope of light is no line.
+    picture = (picture * np.linspace(0.6, 1, 200)[:, None, None]).astype(np.uint8)
+    points = np.zeros((1, POINTS, 3), np.float32)
+    for number, x, y in [
+        (33, -1, 0),
+        (263, 1, 0),
+        (133, -0.4, 0),
+        (362, 0.4, 0),
+        (55, -0.3, -0.3),
+        (285, 0.3, -0.3),
+        (195, 0, 0.4),
+    ]:
+        points[0, number, :2] = 100 + np.array([x, y]) * eyes / 2
+    (share,) = bridged(picture, points)
+    assert bool(share >= 0.5) is worn
