@@ -23,7 +23,8 @@ class ImageOperation:
 
 
 IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
-    operation.name: operation for operation in (
+    operation.name: operation
+    for operation in (
         ImageOperation("IndexFaces", "index_faces"),
         ImageOperation("RecognizeCelebrities", "recognize_celebrities"),
     )

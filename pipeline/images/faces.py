@@ -1,16 +1,16 @@
 """The faces of an image: found, described, embedded."""
 
 from collections.abc import Collection, Mapping
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from pipeline.aggregate.face_traits import trait_detail
-from pipeline.aggregate.faces import face_detail
+from pipeline.aggregate.faces import TraitTimeline, face_detail
 from pipeline.detect import embeddings, faces, traits
 from pipeline.detect.boxes import Size, picture_size
 from pipeline.detect.types import Faces
-from pipeline.media.types import F32, I64, Frame
+from pipeline.media.types import F32, I64, Frame, Timestamp
 from pipeline.models.types import Models
 
 MOST_FACES = 100
@@ -30,6 +30,7 @@ MEMBERS: Mapping[str, str] = {
     "SUNGLASSES": "Sunglasses",
 }
 """Name of an attribute in requests -> member of FaceDetail."""
+START = Timestamp(0, Fraction(1))
 
 
 def found(models: Models, frame: Frame) -> Faces:
@@ -64,10 +65,16 @@ def described(models: Models, frame: Frame, there: Faces, attributes: Collection
     details = [face_detail(there, row) for row in range(len(there.scores))]
     if "ALL" not in attributes and not set(attributes) & set(MEMBERS):
         return details
-    detector = traits.TraitDetector(traits.load(models))
-    looks = detector.traits(detector.prepare(frame), there)
     wanted = {MEMBERS[name] for name in attributes if name in MEMBERS}
-    for row, detail in enumerate(details):
-        known = trait_detail(looks, row, float(looks.ages[row, 0]), float(looks.male[row]))
-        detail.update({name: known[name] for name in known if "ALL" in attributes or name in wanted})
+    for detail, full in zip(details, _fully(models, frame, there), strict=True):
+        detail.update({name: full[name] for name in full if "ALL" in attributes or name in wanted})
     return details
+
+
+def _fully(models: Models, frame: Frame, there: Faces) -> list[Mapping[str, Any]]:
+    """A FaceDetail per face with all that is known, as a video of this one frame would have it."""
+    detector = traits.TraitDetector(traits.load(models))
+    timeline = TraitTimeline("faces", "traits")
+    sample = {"faces": there, "traits": detector.traits(detector.prepare(frame), there)}
+    records = [*timeline.add(0, START, sample), *timeline.finish(START)]
+    return [record.body["Face"] for record in records]

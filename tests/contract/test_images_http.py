@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
@@ -16,7 +15,7 @@ from pipeline.images.answer import answer
 from pipeline.mailbox import Letter
 from pipeline.models.library import Library
 from tests.support.api_installation import rekognition
-from tests.support.pictures import flat_jpeg, jpeg
+from tests.support.pictures import flat_jpeg
 from tests.support.redis_server import redis_server
 from tests.support.sns_installation import Installation, installed
 
@@ -48,7 +47,7 @@ class Worker:
 def setting() -> Iterator[tuple[Installation, Path]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=2) as one:
+        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=4) as one:
             one.services.objects.put("photos", "grey.jpg", GREY)
             yield one, folder
 
@@ -123,8 +122,8 @@ def test_without_workers_the_answer_is_an_error_in_time(worker: Worker, installa
     began = time.monotonic()
     code, message = refusal(user.index_faces, CollectionId="faces", Image={"Bytes": GREY})
     assert code == "ThrottlingException"
-    assert "within 2 s" in message
-    assert time.monotonic() - began < 5
+    assert "within 4 s" in message
+    assert time.monotonic() - began < 8
     assert len(set(letters)) == 1
     assert installation.services.mailbox.take(letters[0]) is None, "nobody waits for it any more"
 
@@ -156,12 +155,3 @@ def test_callers_beyond_the_limit_are_told_to_come_back(worker: Worker, installa
             found = refusal(user.index_faces, CollectionId="faces", Image={"Bytes": GREY})
     assert found == ("ProvisionedThroughputExceededException", "Provisioned Rate exceeded.")
     assert places < 40, "the api has 40 threads, and some must stay free for other operations"
-
-
-@pytest.mark.weights
-def test_no_face_is_no_error(installation: Installation, models_dir: Path, user: Any) -> None:
-    installation.wake_ups.answer_image = Worker(installation, Library(models_dir)).wake
-    noise = jpeg(np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8))
-    found = user.index_faces(CollectionId="faces", Image={"Bytes": noise})
-    assert (found["FaceRecords"], found["UnindexedFaces"]) == ([], [])
-    assert found["FaceModelVersion"] == user.describe_collection(CollectionId="faces")["FaceModelVersion"]

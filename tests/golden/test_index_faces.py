@@ -85,6 +85,11 @@ def test_all_people_of_a_group_are_indexed(index: Index, services: Services, med
     assert len(kept(services)) == 29
 
 
+def test_no_face_is_no_error(index: Index) -> None:
+    found = index(jpeg(np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)), DetectionAttributes=["ALL"])
+    assert found == {"FaceRecords": [], "FaceModelVersion": collections.FACE_MODEL_VERSION, "UnindexedFaces": []}
+
+
 def test_the_largest_faces_stay(index: Index, services: Services, media: Path) -> None:
     photo = (media / "images/faces/solvay1927.jpg").read_bytes()
     found = index(photo, MaxFaces=3, QualityFilter="NONE")
