@@ -20,19 +20,22 @@ OPENING_SAMPLES = 2
 REST_S, REST_SHARE = 5.0, 0.1
 """What may follow end credits that say nothing which only credits say: seconds, or a part of the video, that are not black."""
 FULL_LINES, FULL_WORDS = 8.0, 3.0
-OPENING_SHARE, END_SHARE = 0.5, 0.5
-"""Opening credits begin in the first half of the video, end credits in the second."""
+OPENING_SHARE, OPENED_SHARE, END_SHARE = 1 / 3, 2 / 3, 0.5
+"""Opening credits begin in the first third of the programme and end in the second,
+end credits begin in the second half; watermarks do not."""
+TITLE_S = 1.0
+"""Names behind the last title that speaks of work belong to it when they follow this closely."""
 
 
 def end_credits(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
     """The end credits: at most one stretch, the longest that qualifies."""
-    texts = [s for s in _free(evidence, others) if evidence.seconds[s.frame] >= END_SHARE * evidence.length_s]
     plain = evidence.column(PLAIN)
-    cards = [s for s in texts if is_card(s, float(plain[s.frame]))]
+    cards = [s for s in _free(evidence, others) if is_card(s, float(plain[s.frame]))]
     found = []
     for group in _groups(evidence, cards, END_GAP_S, others):
         start, end = limits(evidence, group, evidence.edges(others))
-        if evidence.lasts(start, end) >= END_S and _closes(evidence, group, end):
+        late = evidence.seconds[start] >= END_SHARE * evidence.length_s
+        if late and evidence.lasts(start, end) >= END_S and _closes(evidence, group, end):
             found.append(Cue("EndCredits", start, end, _end_confidence(evidence, group, end)))
     return sorted(found, key=lambda cue: cue.end - cue.start)[-1:]
 
@@ -72,16 +75,36 @@ def _end_confidence(evidence: CueEvidence, group: Sequence[TextSample], end: int
 
 def opening_credits(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
     """The opening credits: cards and titles, one soon after the other, some of which speak of people and their work."""
-    texts = [s for s in _free(evidence, others) if evidence.seconds[s.frame] < OPENING_SHARE * evidence.length_s]
+    titles = [sample for sample in _free(evidence, others) if sample.lines]
+    lead = _lead(evidence, others)
     found = []
-    for group in _groups(evidence, [s for s in texts if s.lines], OPENING_GAP_S, others):
-        speaking = [sample for sample in group if sample.credits]
+    for texts in _groups(evidence, titles, OPENING_GAP_S, others):
+        speaking = [sample for sample in texts if sample.credits]
+        if not speaking:
+            continue
+        group = _until_named(evidence, texts, speaking[-1], others)
         start, end = limits(evidence, group, evidence.edges(others))
-        if len(speaking) >= OPENING_SAMPLES and says_credits(_words(group)) and evidence.lasts(start, end) >= OPENING_S:
+        begin, stop = ((evidence.seconds[[start, end]] - lead) / (evidence.length_s - lead)).tolist()
+        opens = begin <= OPENING_SHARE and stop <= OPENED_SHARE and evidence.lasts(start, end) >= OPENING_S
+        if opens and len(speaking) >= OPENING_SAMPLES and says_credits(_words(group)):
             words = min(1.0, len(_words(group)) / FULL_WORDS)
             speaks = len(speaking) / len(group)
             found.append(Cue("OpeningCredits", start, end, 50 + 50 * (words + speaks) / 2))
     return found
+
+
+def _lead(evidence: CueEvidence, others: Sequence[Cue]) -> float:
+    """Seconds of bars, slates and logos before the programme."""
+    ends = [float(evidence.seconds[cue.end + 1]) for cue in others if cue.kind != "EndCredits"]
+    return max((end for end in ends if end <= evidence.length_s / 2), default=0.0)
+
+
+def _until_named(
+    evidence: CueEvidence, group: Sequence[TextSample], last: TextSample, others: Sequence[Cue]
+) -> Sequence[TextSample]:
+    """A group up to the sample `last` of it and the text that stays on directly behind."""
+    behind = next(_groups(evidence, [s for s in group if s.frame >= last.frame], TITLE_S, others))
+    return [sample for sample in group if sample.frame <= behind[-1].frame]
 
 
 def _free(evidence: CueEvidence, others: Sequence[Cue]) -> list[TextSample]:

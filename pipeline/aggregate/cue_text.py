@@ -40,7 +40,7 @@ SURE_CREDIT_WORDS = _set(
 CREDIT_WORDS = SURE_CREDIT_WORDS | _set(
     "director directors producer producers production productions writer writers story music composer edited editor"
     " editors photography costume casting cast assistant supervisor coordinator effects animation animators designer"
-    " designed mixer stunts grip created soundtrack songs performed thanks copyright rights reserved pictures film"
+    " designed mixer stunts grip created soundtrack songs performed thanks pictures film"
     " kamera musik produktion produzent ton maske redaktion musique montage produit distribution dirección música"
     " montaje producción fotografía musiche fotografia produzione"
 )

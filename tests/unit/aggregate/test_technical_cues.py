@@ -138,6 +138,17 @@ def test_end_credits_may_be_followed_by_a_scene_when_they_speak_of_work() -> Non
     assert ("EndCredits", 1500, 1599) in cues(FILM, FILM, FILM, CARD, FILM)
 
 
+def test_text_that_is_always_there_is_no_credits() -> None:
+    marked = Part(700, lines=2, credits=CREDITS)
+    assert cues(BLACK, marked, BLACK, marked, BLACK)[1] == ("Content", 50, 749)
+
+
+def test_names_belong_to_titles_and_signs_in_the_scene_do_not() -> None:
+    name, sign = Part(50, lines=1), Part(25, lines=1)
+    found = cues(Part(50), TITLES, name, Part(100), sign, FILM, FILM, FILM)
+    assert [cue for cue in found if cue[0] != "Content"] == [("OpeningCredits", 50, 249)]
+
+
 def test_cards_of_end_credits_are_one_stretch() -> None:
     pause = Part(20, black=True, plain=1, change=0)
     found = cues(FILM, FILM, CARD, pause, CARD, pause, CARD)
