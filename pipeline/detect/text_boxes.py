@@ -25,8 +25,8 @@ SCORE_FLOOR = 0.4
 UNCLIP = 1.4
 LEAST_SIDE = 3
 MOST = 1000
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_STD = np.array([0.229, 0.224, 0.225], np.float32)
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
 _NEIGHBOURS = np.ones((3, 3), bool)
 
 
@@ -97,10 +97,18 @@ class TextBoxDetector:
 
     def detect(self, prepared: Sequence[Prepared]) -> Sequence[TextBoxes]:
         """One answer per prepared frame."""
-        pixels = np.stack([p.pixels[..., ::-1] for p in prepared]).astype(np.float32) / 255
-        planes = np.ascontiguousarray(((pixels - _MEAN) / _STD).transpose(0, 3, 1, 2))
+        planes = np.stack([_planes(p.pixels) for p in prepared])
         (maps,) = self.session.run({"x": planes})
         return [_boxes(chances[0]) for chances in maps]
+
+
+def _planes(pixels: U8) -> F32:
+    """(3, H, W) BGR, normalised as the model was trained, from (H, W, 3) RGB."""
+    planes = np.empty((3, *pixels.shape[:2]), np.float32)
+    for channel, (mean, std) in enumerate(zip(_MEAN, _STD, strict=True)):
+        np.multiply(pixels[..., 2 - channel], np.float32(1 / 255 / std), out=planes[channel])
+        planes[channel] -= mean / std
+    return planes
 
 
 def _boxes(chances: F32) -> TextBoxes:
