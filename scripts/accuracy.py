@@ -30,9 +30,13 @@ from pipeline.errors import ReelsightError
 from pipeline.models.types import Models
 from scripts import peer_figures as peers
 from scripts import pulled
-from scripts.figures import FIGURES, needed, score
+from scripts.figures import FIGURES, IDENTITIES, needed, score
 from scripts.metrics import Load, Pages
 from scripts.peer_figures import flat
+from scripts.score_identities import identity_pairs
+
+SIMILARITY = "similarity"
+"""Where the pairs of identities are among the answers."""
 
 
 def main() -> None:
@@ -53,12 +57,17 @@ def main() -> None:
     if unknown := set(only) - set(FIGURES):
         parser.error(f"--only: no figures are called {', '.join(sorted(unknown))}")
     wanted = needed(arguments.media, only)
-    if not wanted:
+    if not wanted and only != [IDENTITIES]:
         parser.error(f"{arguments.media} has no media that its truth names")
-    models = pulled.complete({by_analysis(name).name for names in wanted.values() for name in names})
+    analyses = {name for names in wanted.values() for name in names} | (
+        {"face_search"} if IDENTITIES in only else set()
+    )
+    models = pulled.complete({by_analysis(name).name for name in analyses})
     with tempfile.TemporaryDirectory() as scratch:
         out = arguments.predictions or Path(scratch)
         predict(arguments.media, wanted, models, out)
+        if IDENTITIES in only:
+            write(out, IDENTITIES, SIMILARITY, identity_pairs(arguments.media, models))
         figures = score(arguments.media, reader(out, wanted), only)
     if arguments.peers:
         peers.record(arguments.media, score(arguments.media, reader(arguments.peers, wanted), only))
@@ -82,9 +91,7 @@ def predict(folder: Path, wanted: Mapping[str, set[str]], models: Models, out: P
             raise SystemExit(f"{file}: {error}") from error
         length += 0 if photo else report.media.duration_ms / 1000
         for name, answer in report.answers.items():
-            path = out / OPERATIONS[name].analysis / f"{file}.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps([detected(name, answer) if photo else answer]), encoding="utf-8")
+            write(out, OPERATIONS[name].analysis, file, [detected(name, answer) if photo else answer])
     print(f"{len(wanted)} files, {length:.0f} s of video, in {time.monotonic() - began:.0f} s")
 
 
@@ -105,8 +112,19 @@ def detected(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """A Get answer about one frame as the operation for images gives it."""
     if name == "FaceDetection":
         return {"FaceDetails": [item["Face"] for item in answer["Faces"]]}
-    key, member = {"LabelDetection": ("Labels", "Label"), "ContentModeration": ("ModerationLabels", "ModerationLabel")}[name]
+    key, member = {
+        "LabelDetection": ("Labels", "Label"),
+        "ContentModeration": ("ModerationLabels", "ModerationLabel"),
+        "TextDetection": ("TextDetections", "TextDetection"),
+    }[name]
     return {key: [item[member] for item in answer[key]]}
+
+
+def write(out: Path, analysis: str, file: str, answer: Any) -> None:
+    """Keeps a raw answer."""
+    path = out / analysis / f"{file}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(answer), encoding="utf-8")
 
 
 def reader(out: Path, wanted: Mapping[str, set[str]]) -> Load:
@@ -114,7 +132,7 @@ def reader(out: Path, wanted: Mapping[str, set[str]]) -> Load:
 
     def load(analysis: str, file: str) -> Pages | None:
         path = out / analysis / f"{file}.json"
-        asked = analysis in wanted.get(file, ()) and path.exists()
+        asked = (analysis == IDENTITIES or analysis in wanted.get(file, ())) and path.exists()
         return json.loads(path.read_text(encoding="utf-8")) if asked else None
 
     return load
@@ -127,9 +145,11 @@ def table(figures: Mapping[str, Any], others: Mapping[str, Any]) -> str:
         for group, values in figures.items()
         for name, value in flat(values).items()
     ]
-    wide, figure = max(len(name) for _, name, _, _ in rows), max(len(value) for _, _, value, _ in rows)
-    head = f"{'':12} {'':<{wide}}  {'reelsight':<{min(figure, 24)}}  best package"
-    return "\n".join([head, *(f"{g:12} {n:<{wide}}  {v:<{min(figure, 24)}}  {o}".rstrip() for g, n, v, o in rows)])
+    wide = max(len(name) for _, name, _, _ in rows)
+    head = f"{'':12} {'':<{wide}}  {'reelsight':<12} best package"
+    lines = [f"{group:12} {name:<{wide}}  {value:<12} {other}".rstrip() for group, name, value, other in rows]
+    peers_of = [f"  {group}: {FIGURES[group].peer or 'none'}" for group in figures]
+    return "\n".join([head, *lines, "", "Best packages, run as their authors intend:", *peers_of])
 
 
 if __name__ == "__main__":

