@@ -17,7 +17,7 @@ from pipeline.models.types import Session
 MODEL = "text-lines-ppocrv6-small"
 BATCH = 8
 BUCKET = 64
-NARROWEST = 160
+NARROWEST = 320
 SPACE = " "
 LONE = 0.85
 """How much less a line of a single character is worth: on clips without text, nearly all that is read is such."""
