@@ -6,7 +6,7 @@ are known, the more evidence it takes. Clothes alone count for little across a c
 Source: the cosines of strangers are those of `similarity`; those of one person are the published range of genuine pairs of SFace.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -36,71 +36,74 @@ class Known:
         tracks: In order of time.
         shot: Number of the shot in which they were seen last.
         face: (D,) sum of the vectors of their face; empty: it was not seen.
+        begin: Seconds.
+        end: Seconds.
     """
 
     tracks: Sequence[Tracklet]
     shot: int
     face: F64
-
-    @property
-    def begin(self) -> float:
-        """Seconds."""
-        return float(self.tracks[0].times[0])
-
-    @property
-    def end(self) -> float:
-        """Seconds."""
-        return float(self.tracks[-1].times[-1])
+    begin: float
+    end: float
 
 
 def reunited(shots: Sequence[Sequence[Sequence[Tracklet]]], vectors: Vectors) -> list[Sequence[Tracklet]]:
     """The tracklets of every person of a video from those of every person of every shot."""
-    seen = [Known(tracks, shot, _face(tracks, vectors)) for shot, people in enumerate(shots) for tracks in people]
+    seen = [_met(tracks, shot, vectors) for shot, people in enumerate(shots) for tracks in people]
     known: list[Known] = []
-    for _, together in groupby(sorted(seen, key=lambda one: one.begin), key=lambda one: one.begin):
+    alive: list[int] = []
+    for now, together in groupby(sorted(seen, key=lambda one: one.begin), key=lambda one: one.begin):
         new = list(together)
-        matches = {later: before for before, later in _matches(known, new)}
+        alive = [k for k in alive if len(known[k].face) or now - known[k].end <= MEMORY_S]
+        free = [k for k in alive if known[k].end < now]
+        matches = {later: free[place] for place, later in _matches([known[k] for k in free], new)}
         for later, one in enumerate(new):
             if later in matches:
                 known[matches[later]] = _joined(known[matches[later]], one)
             else:
+                alive.append(len(known))
                 known.append(one)
     return [one.tracks for one in known]
 
 
-def _face(tracks: Sequence[Tracklet], vectors: Vectors) -> F64:
+def _met(tracks: Sequence[Tracklet], shot: int, vectors: Vectors) -> Known:
     keys = [key for track in tracks for key in zip(track.samples.tolist(), track.rows.tolist(), strict=True)]
     found = [vectors[key] for key in keys if key in vectors]
-    return np.sum(found, axis=0) if found else np.zeros(0)
+    face = np.sum(found, axis=0) if found else np.zeros(0)
+    return Known(tracks, shot, face, float(tracks[0].times[0]), float(tracks[-1].times[-1]))
 
 
 def _joined(before: Known, later: Known) -> Known:
     faces = [face for face in (before.face, later.face) if len(face)]
-    return Known([*before.tracks, *later.tracks], later.shot, np.sum(faces, axis=0) if faces else np.zeros(0))
+    face = np.sum(faces, axis=0) if faces else np.zeros(0)
+    return Known([*before.tracks, *later.tracks], later.shot, face, before.begin, later.end)
 
 
-def _matches(known: Sequence[Known], new: Sequence[Known]) -> Iterator[tuple[int, int]]:
+def _matches(known: Sequence[Known], new: Sequence[Known]) -> list[tuple[int, int]]:
     """(place in known, place in new) of those who are the same."""
-    now = new[0].begin
-    free = [k for k, one in enumerate(known) if one.end < now and (len(one.face) or now - one.end <= MEMORY_S)]
-    if not free:
-        return
-    faces = np.array([[_face_worth(known[k].face, one.face) for one in new] for k in free])
-    colours = likeness(
-        np.stack([known[k].tracks[-1].looks[1] for k in free]), np.stack([n.tracks[0].looks[0] for n in new])
-    )
-    gaps = np.array([now - known[k].end for k in free])[:, None]
-    recent = (gaps <= MEMORY_S) & np.array([[known[k].shot != one.shot for one in new] for k in free])
-    clothes = np.where(recent, colours - gaps / PATIENCE_S, np.minimum(colours, 0.0) * (gaps <= MEMORY_S))
-    worth = np.where(np.isnan(faces), np.where(recent, clothes, -np.inf), np.nan_to_num(faces) + clothes / 2)
-    for place, later in best_pairs(worth + PRIOR - np.log(len(free))).tolist():
-        yield free[place], later
+    if not known:
+        return []
+    gaps = np.array([new[0].begin - one.end for one in known])[:, None]
+    colours = likeness(np.stack([k.tracks[-1].looks[1] for k in known]), np.stack([n.tracks[0].looks[0] for n in new]))
+    remembered = gaps <= MEMORY_S
+    shots, new_shots = (np.array([one.shot for one in side]) for side in (known, new))
+    tell = remembered & (shots[:, None] != new_shots[None])  # within a shot, clothes have had their say
+    clothes = np.where(tell, colours - gaps / PATIENCE_S, np.minimum(colours, 0.0) * remembered)
+    faces = _faces(known, new)
+    worth = np.where(np.isnan(faces), np.where(tell, clothes, -np.inf), faces + clothes / 2)
+    return [(place, later) for place, later in best_pairs(worth + PRIOR - np.log(len(known))).tolist()]
 
 
-def _face_worth(one: F64, other: F64) -> float:
-    """Logarithm of the likelihood ratio of two faces; NaN where one is not known."""
-    if not len(one) or not len(other):
-        return float("nan")
-    cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
-    same, strangers = (-(((cosine - mean) / spread) ** 2) / 2 - np.log(spread) for mean, spread in (SAME, STRANGERS))
-    return float(np.clip(same - strangers if cosine < SAME[0] else FACE_LIMITS[1], *FACE_LIMITS))
+def _faces(known: Sequence[Known], new: Sequence[Known]) -> F64:
+    """(K, N) logarithms of the likelihood ratios of the faces; NaN where one of the two is not known."""
+    cosines = np.full((len(known), len(new)), np.nan)
+    rows, columns = ([k for k, one in enumerate(side) if len(one.face)] for side in (known, new))
+    if rows and columns:
+        old, later = (np.stack([side[k].face for k in few]) for side, few in ((known, rows), (new, columns)))
+        lengths = np.linalg.norm(old, axis=1)[:, None] * np.linalg.norm(later, axis=1)[None]
+        cosines[np.ix_(rows, columns)] = np.minimum(
+            old @ later.T / lengths, SAME[0]
+        )  # surer than the usual is not rarer
+    same, strangers = (-(((cosines - mean) / spread) ** 2) / 2 - np.log(spread) for mean, spread in (SAME, STRANGERS))
+    ratio: F64 = np.clip(same - strangers, *FACE_LIMITS)
+    return ratio
