@@ -16,6 +16,8 @@ from botocore.model import OperationModel
 
 from api.dispatch import built
 from api.protocol import model
+from pipeline.labels.moderation import coverage as moderation_coverage
+from pipeline.labels.moderation import taxonomy
 from scripts.members import REAL, members, statements
 
 PAGE = ROOT / "docs" / "coverage.md"
@@ -47,6 +49,15 @@ def _lines() -> Iterator[str]:
     yield "Of the served operations; a member stands for all that is in it unless that is listed itself."
     yield ""
     yield from _members(operations, served)
+    yield "## Categories of content moderation"
+    yield ""
+    yield "Also printed by `reelsight models moderation`. Measured figures are in docs/performance.md."
+    yield ""
+    yield "| category | level | seen by |"
+    yield "|---|---|---|"
+    for name, seen_by in moderation_coverage().items():
+        yield f"| {name} | {taxonomy()[name].level} | {seen_by or '**not covered**: no model here sees it'} |"
+    yield ""
     yield "## How requests are checked"
     yield ""
     yield "Constraints of the model (required, type, length, range, pattern, enum) are checked for every served operation. A wrong JSON"
