@@ -43,7 +43,7 @@ def content(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
     return [
         Cue("Content", start, end, min((cue.confidence for cue in others if _touches(cue, start, end)), default=100.0))
         for start, end in runs(free)
-        if lengths[start : end + 1].sum() >= min(CONTENT_S, evidence.length_s / 2)
+        if lengths[start : end + 1].sum() >= min(CONTENT_S, evidence.length_s / 4)
     ]
 
 

@@ -1,6 +1,6 @@
 """Television test patterns, as FFmpeg draws them, and sounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,23 +31,30 @@ def thumbnail(picture: U8, width: int = 48, height: int = 27) -> U8:
     return frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()
 
 
+def grey(tick: int) -> U8:
+    """A picture that shows nothing."""
+    del tick
+    return np.full((64, 64, 3), 90, np.uint8)
+
+
 def with_sound(
     path: Path,
     wave: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     *,
     codec: str = "aac",
     seconds: float = 4.0,
-    ticks: tuple[int, ...] = tuple(range(100)),
+    ticks: Sequence[int] = range(100),
     late_s: float = 0.0,
+    paint: Callable[[int], U8] = grey,
 ) -> Path:
-    """A clip of small grey frames at `ticks` / 25 s with one channel of sound: `wave` of the seconds from the first frame."""
+    """A clip of frames at `ticks` / 25 s with one channel of sound: `wave` of the seconds from the first frame."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "g": "10"})
-        video.width = video.height = 64
+        video.height, video.width = paint(0).shape[:2]
         video.pix_fmt = "yuv420p"
         sound = container.add_stream(codec, rate=RATE, layout="mono")
-        shown = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8), "rgb24")
         for tick in ticks:
+            shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(paint(tick)), "rgb24")
             shown.pts, shown.time_base = tick, Fraction(1, 25)
             container.mux(video.encode(shown))
         container.mux(video.encode(None))
