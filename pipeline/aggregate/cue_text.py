@@ -44,6 +44,8 @@ CREDIT_WORDS = SURE_CREDIT_WORDS | _set(
     " kamera musik produktion produzent ton maske redaktion musique montage produit distribution dirección música"
     " montaje producción fotografía musiche fotografia produzione"
 )
+_LONG = tuple(word for word in SURE_CREDIT_WORDS if len(word) >= 7)
+"""Words that are known though the next is read as part of them."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _NUMBER = re.compile(r"\d{1,2}")
 
@@ -90,7 +92,7 @@ def text_sample(frame: int, found: TextLines) -> TextSample:
         lines=len(legible),
         slate=words & SLATE_WORDS,
         more_slate=words & MORE_SLATE_WORDS,
-        credits=words & CREDIT_WORDS,
+        credits=(words & CREDIT_WORDS) | {sure for sure in _LONG for word in words if word.startswith(sure)},
         counts=counts,
         number=int(digits[0]) if digits else -1,
     )

@@ -1,7 +1,9 @@
 """Technical cues on real clips with known truth."""
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.aggregate.types import Record
@@ -9,6 +11,49 @@ from pipeline.analyses.segments import ANALYSIS
 from pipeline.models.library import Library
 from scripts.score_segments import cue_truth
 from tests.support.clips import answered
+from tests.support.lettering import lettered
+from tests.support.patterns import U8, pattern, with_sound
+
+SIZE = (360, 640, 3)
+PARTS = (
+    ("ColorBars", 50),
+    ("Slate", 75),
+    ("BlackFrames", 50),
+    ("StudioLogo", 75),
+    ("BlackFrames", 25),
+    ("OpeningCredits", 100),
+    ("Content", 275),
+    ("EndCredits", 100),
+    ("BlackFrames", 25),
+)
+STARTS = np.cumsum([0, *(frames for _, frames in PARTS)])
+PROGRAMME = [(kind, a, b - 1) for (kind, _), (a, b) in zip(PARTS, pairwise(STARTS.tolist()), strict=True)]
+BLACK = np.zeros(SIZE, np.uint8)
+LOGO = np.pad(np.full((120, 120, 3), (220, 160, 30), np.uint8), ((90, 150), (260, 260), (0, 0)))
+SHOWN = {
+    "ColorBars": pattern("pal75bars"),
+    "Slate": lettered(np.full(SIZE, 40, np.uint8), ["EPISODE 1 2 3", "TITLE MOON AND SEA", "DURATION 2 4 1 2"], 3),
+    "BlackFrames": BLACK,
+    "StudioLogo": lettered(LOGO, [" ", " ", " ", " ", "NORTON"], 3),
+    "EndCredits": lettered(
+        BLACK, ["DIRECTED BY", "ANNA TORRES", "MUSIC BY", "ROBERT BLAINE", "PRODUCED BY", "LENA SIMON"], 4
+    ),
+}
+
+
+def scene(tick: int) -> U8:
+    """A picture of soft patches that moves."""
+    rough = np.random.default_rng(4).integers(30, 220, (10, 17, 3)).astype(np.float32)
+    patches = np.repeat(np.repeat(rough, 36, axis=0), 40, axis=1).astype(np.uint8)
+    return np.ascontiguousarray(np.roll(patches, 2 * tick, axis=1)[:, :640])
+
+
+def programme(tick: int) -> U8:
+    kind = PARTS[int(np.searchsorted(STARTS, tick, side="right")) - 1][0]
+    if kind in SHOWN:
+        return SHOWN[kind]
+    return lettered(scene(tick), ["DIRECTED BY", "MARIA STONE"]) if kind == "OpeningCredits" else scene(tick)
+
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 COMPOSITE, SINTEL = "videos/composite_cues_shared.mp4", "videos/sintel_trailer-720p.mp4"
@@ -33,6 +78,11 @@ def test_every_cue_of_the_composite_is_exact_however_it_is_cut(media: Path, mode
     assert len(truth) == 7
     assert cues(media / COMPOSITE, models) == truth
     assert cues(media / COMPOSITE, models, cuts=5) == truth
+
+
+def test_a_programme_with_all_kinds_of_cues_is_told_apart(tmp_path: Path, models: Library) -> None:
+    path = with_sound(tmp_path / "a.mp4", np.zeros_like, seconds=31, ticks=range(int(STARTS[-1])), paint=programme)
+    assert cues(path, models) == PROGRAMME
 
 
 def test_bars_with_counters_are_bars_throughout(media: Path, models: Library) -> None:

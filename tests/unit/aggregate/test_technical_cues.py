@@ -220,6 +220,7 @@ def test_words_are_read_out_of_lines() -> None:
     assert sample.is_slate
     credit = text_sample(0, Page([("Directed by Lucy Hale", 0.9, LEFT)]).found())
     assert (credit.credits, credit.is_slate) == ({"directed"}, False)
+    assert text_sample(0, Page([("DIRECTEDBY LucyHale", 0.9, LEFT)]).found()).credits == {"directed"}
 
 
 @pytest.mark.parametrize(
