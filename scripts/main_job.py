@@ -20,12 +20,14 @@ import sys
 import threading
 import time
 import urllib.request
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
+from still import still
+from summary import items, print_summary
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,16 +37,21 @@ ROLE = "arn:aws:iam::000000000000:role/AnyRole"
 """Rekognition demands a role with a notification channel; Reelsight needs none and checks only its form."""
 JOBS: dict[str, dict[str, Any]] = {
     "SegmentDetection": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]},
-    "FaceDetection": {},
+    "FaceDetection": {"FaceAttributes": "ALL"},
+    "PersonTracking": {},
     "LabelDetection": {"MinConfidence": 50},
+    "TextDetection": {},
+    "ContentModeration": {},
+    "CelebrityRecognition": {},
 }
+"""What is asked about the video at once; one decode serves them all."""
+COLLECTION = "quickstart"
 PAUSE_S = 2.0
 """Between looks at the progress; each starts a process that takes time from the analysis."""
 PATIENCE_S = 60.0
 """For what takes no work."""
 STUCK_S = 600.0
 """An analysis of which nothing is heard for this long is given up."""
-ITEMS = {"SegmentDetection": "Segments", "FaceDetection": "Faces", "LabelDetection": "Labels"}
 
 
 def main() -> None:
@@ -75,34 +82,65 @@ def run(rekognition: Any, topic: str, inbox: "queue.Queue[dict[str, Any]]", fold
     place.parent.mkdir(parents=True, exist_ok=True)
     if not (place.exists() and place.samefile(video)):
         shutil.copyfile(video, place)
+    asking = partial(analyses, rekognition, topic, inbox, folder, video.name)
     began = time.monotonic()
+    results = asking(JOBS)
+    took = time.monotonic() - began
+    if indexed(rekognition, video, items("FaceDetection", results["FaceDetection"])):
+        results |= asking({"FaceSearch": {"CollectionId": COLLECTION}})
+    print_summary(results, took)
+    print(f"\nTo go on:  .venv/bin/reelsight serve --data-dir {shlex.quote(str(folder))}")
+
+
+def analyses(
+    rekognition: Any,
+    topic: str,
+    inbox: "queue.Queue[dict[str, Any]]",
+    folder: Path,
+    video: str,
+    wanted: Mapping[str, dict[str, Any]],
+) -> dict[str, list[dict[str, Any]]]:
+    """Operation -> the pages of its answer, once the webhook has told that they are there."""
     jobs = {}
-    for name, parameters in JOBS.items():
+    for name, parameters in wanted.items():
         start = getattr(rekognition, f"start_{snake(name)}")
         answer = start(
-            Video={"S3Object": {"Bucket": BUCKET, "Name": video.name}},
+            Video={"S3Object": {"Bucket": BUCKET, "Name": video}},
             NotificationChannel={"SNSTopicArn": topic, "RoleArn": ROLE},
             JobTag="quickstart",
             **parameters,
         )
         jobs[answer["JobId"]] = name
-        print(f"  Start{name:17} JobId {answer['JobId'][:16]}…")
-
+        print(f"  Start{name:20} JobId {answer['JobId'][:16]}…")
     step("Waiting for the completion notifications")
     states = wait(inbox, set(jobs), folder)
-    took = time.monotonic() - began
     results = {}
     for job, name in jobs.items():
-        pages = list(all_pages(getattr(rekognition, f"get_{snake(name)}"), job))
-        results[name] = pages
-        count = sum(len(page[ITEMS[name]]) for page in pages)
-        print(f"  {name:18} {states[job]:10} {count} items on {len(pages)} pages")
+        pages = results[name] = list(all_pages(getattr(rekognition, f"get_{snake(name)}"), job))
+        print(f"  {name:20} {states[job]:10} {len(items(name, pages))} items on {len(pages)} pages")
         if pages[0]["JobStatus"] == "FAILED":
             print(f"    {pages[0].get('StatusMessage')}")
     if any(pages[0]["JobStatus"] != "SUCCEEDED" for pages in results.values()):
         sys.exit(1)
-    summarize(results, took)
-    print(f"\nTo go on:  .venv/bin/reelsight serve --data-dir {shlex.quote(str(folder))}")
+    return results
+
+
+def indexed(rekognition: Any, video: Path, faces: list[dict[str, Any]]) -> bool:
+    """Whether the clearest face of the video is now the only one of the collection."""
+    if not faces:
+        return False
+    clearest = max(faces, key=lambda face: face["Face"]["BoundingBox"]["Height"] * face["Face"]["Confidence"])
+    step(f"Searching for the clearest face, at {clearest['Timestamp'] / 1000:.1f} s, through the whole video")
+    with contextlib.suppress(rekognition.exceptions.ResourceNotFoundException):
+        rekognition.delete_collection(CollectionId=COLLECTION)
+    rekognition.create_collection(CollectionId=COLLECTION)
+    answer = rekognition.index_faces(
+        CollectionId=COLLECTION,
+        Image={"Bytes": still(video, clearest["Timestamp"])},
+        MaxFaces=1,
+        QualityFilter="NONE",
+    )
+    return bool(answer["FaceRecords"])
 
 
 def wait(inbox: "queue.Queue[dict[str, Any]]", awaited: set[str], folder: Path) -> dict[str, str]:
@@ -132,52 +170,6 @@ def progress(folder: Path, jobs: set[str]) -> float:
     )
     rows = [row for line in listing.stdout.splitlines() if (row := json.loads(line))["JobId"] in jobs]
     return round(sum(row["Progress"] for row in rows) / max(len(rows), 1), 1)
-
-
-def summarize(results: dict[str, list[dict[str, Any]]], took: float) -> None:
-    """Prints what is in the video."""
-    metadata = results["SegmentDetection"][0]["VideoMetadata"][0]
-    length = metadata["DurationMillis"] / 1000
-    print(
-        f"\n{metadata['Codec']} {metadata['FrameWidth']}x{metadata['FrameHeight']}, {metadata['FrameRate']:.2f} fps, "
-        f"{length:.1f} s: analysed in {took:.1f} s, {length / took:.1f} times real time"
-    )
-    segments = [s for page in results["SegmentDetection"] for s in page["Segments"]]
-    shots = [s for s in segments if s["Type"] == "SHOT"]
-    print(f"\nShots ({len(shots)})")
-    for shot in shots[:40]:
-        extent = f"{shot['StartTimecodeSMPTE']} – {shot['EndTimecodeSMPTE']}"
-        print(f"  {shot['ShotSegment']['Index']:3}  {extent}  {shot['ShotSegment']['Confidence']:5.1f} %")
-    for cue in (s for s in segments if s["Type"] == "TECHNICAL_CUE"):
-        print(f"  {cue['TechnicalCueSegment']['Type']}  {cue['StartTimecodeSMPTE']} – {cue['EndTimecodeSMPTE']}")
-    faces = Counter(face["Timestamp"] for page in results["FaceDetection"] for face in page["Faces"])
-    print(
-        f"\nFaces ({sum(faces.values())} detections in {len(faces)} sampled frames, at most {max(faces.values(), default=0)} at once)"
-    )
-    for first, last, most in spells(faces):
-        print(f"  {first / 1000:6.1f} s – {last / 1000:6.1f} s  up to {most}")
-    best: dict[str, float] = {}
-    seen: Counter[str] = Counter()
-    for page in results["LabelDetection"]:
-        for item in page["Labels"]:
-            name = item["Label"]["Name"]
-            seen[name] += 1
-            best[name] = max(best.get(name, 0.0), item["Label"]["Confidence"])
-    print(f"\nLabels ({len(best)})")
-    for name, count in seen.most_common(25):
-        print(f"  {name:24} in {count:4} sampled frames, best {best[name]:5.1f} %")
-
-
-def spells(counts: "Counter[int]", gap_ms: int = 1500) -> Iterator[tuple[int, int, int]]:
-    """(first, last, most) of stretches of time in which something was seen without longer gaps."""
-    spell: list[int] = []
-    for moment in sorted(counts):
-        if spell and moment - spell[-1] > gap_ms:
-            yield spell[0], spell[-1], max(counts[m] for m in spell)
-            spell = []
-        spell.append(moment)
-    if spell:
-        yield spell[0], spell[-1], max(counts[m] for m in spell)
 
 
 def all_pages(get: Any, job: str) -> Iterator[dict[str, Any]]:

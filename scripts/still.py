@@ -1,0 +1,25 @@
+"""One frame of a video as a picture file."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from pipeline.media.probe import probe
+from pipeline.media.reader import read
+from pipeline.media.types import Stretch
+
+
+def still(video: Path, timestamp_ms: int) -> bytes:
+    """The frame shown at that time, upright, as PNG."""
+    media, index = probe(video)
+    times = [index.timestamp(frame).millis for frame in range(media.frame_count)]
+    number = int(np.searchsorted(times, timestamp_ms, side="right")) - 1
+    frame = next(iter(read(video, media, index, Stretch(0, media.frame_count), np.array([number]))))
+    picture = av.VideoFrame.from_ndarray(np.array(frame.rgb(frame.width, frame.height)), format="rgb24")
+    picture.pts, picture.time_base = 0, Fraction(1, 25)
+    encoder = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height = picture.width, picture.height
+    encoder.pix_fmt, encoder.time_base = "rgb24", picture.time_base
+    return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
