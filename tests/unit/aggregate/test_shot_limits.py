@@ -111,5 +111,7 @@ def test_dim_pictures_and_cards_are_black_only_by_the_bare_formula(values: tuple
 
 def test_coverage_is_a_limit_that_may_be_reached() -> None:
     frames = luma((10, (0.75, 0.25, 0.5)))
-    assert black_stretches(frames, BlackRule(coverage=0.75, formula_only=True))[0].confidence == pytest.approx((75 + 100) / 2)
+    assert black_stretches(frames, BlackRule(coverage=0.75, formula_only=True))[0].confidence == pytest.approx(
+        (75 + 100) / 2
+    )
     assert black_stretches(frames, BlackRule(coverage=0.76, formula_only=True)) == []
