@@ -68,28 +68,36 @@ def spots(chances: F32, characters: Sequence[str]) -> list[Spot]:
 
 
 def words(line: Sequence[Spot], steps: float) -> list[Word]:
-    """The words of a line whose picture took `steps` steps."""
+    """The words of a line whose picture took `steps` steps; the outer ones reach to its ends, as its box was found around them."""
     groups = [list(group) for is_space, group in groupby(line, lambda spot: spot.character == SPACE) if not is_space]
     if not groups:
         return []
-    edges = [(left[-1].centre + right[0].centre) / 2 for left, right in pairwise(groups)]
-    half = _pitch(groups, steps) / 2
+    half = _pitch(groups) / 2
+    gaps = [_gap(left[-1].centre, right[0].centre, half) for left, right in pairwise(groups)]
+    begins, ends = [0.0, *(right for _, right in gaps)], [*(left for left, _ in gaps), steps]
     worth = LONE if [len(group) for group in groups] == [1] else 1.0
     return [
         Word(
             text="".join(spot.character for spot in group),
             confidence=worth * float(np.prod([spot.chance for spot in group])),
-            begin=max(group[0].centre - half, low, 0) / steps,
-            end=min(group[-1].centre + half, high, steps) / steps,
+            begin=begin / steps,
+            end=end / steps,
         )
-        for group, low, high in zip(groups, [0, *edges], [*edges, steps], strict=True)
+        for group, begin, end in zip(groups, begins, ends, strict=True)
     ]
 
 
-def _pitch(groups: Sequence[Sequence[Spot]], steps: float) -> float:
-    """Usual distance of neighbouring characters of a word, in steps."""
-    gaps = [b.centre - a.centre for group in groups for a, b in pairwise(group)]
-    return float(np.median(gaps)) if gaps else steps / (2 * len(groups))
+def _gap(before: float, after: float, half: float) -> tuple[float, float]:
+    """Where the space between the centres of two characters, half a character from each, begins and ends."""
+    middle = (before + after) / 2
+    return min(before + half, middle), max(after - half, middle)
+
+
+def _pitch(groups: Sequence[Sequence[Spot]]) -> float:
+    """Usual distance of neighbouring characters of a word, in steps; where no word has two, half of the least distance of words."""
+    inside = [b.centre - a.centre for group in groups for a, b in pairwise(group)]
+    between = [right[0].centre - left[-1].centre for left, right in pairwise(groups)]
+    return float(np.median(inside)) if inside else min(between, default=0.0) / 2
 
 
 @dataclass(frozen=True)

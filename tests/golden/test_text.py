@@ -72,8 +72,8 @@ def test_lines_are_in_reading_order_and_hold_their_words(library: Library, media
     rights = [lefts[k] + d["Geometry"]["BoundingBox"]["Width"] for k, d in enumerate(found[1:])]
     assert lefts == sorted(lefts)
     assert all(right <= left + 1e-5 for right, left in zip(rights, lefts[1:], strict=False))
-    assert lefts[0] == pytest.approx(20 / 600, abs=0.03)
-    assert rights[-1] == pytest.approx(580 / 600, abs=0.03)
+    assert lefts[0] == pytest.approx(20 / 600, abs=0.02)
+    assert rights[-1] == pytest.approx(580 / 600, abs=0.02)
 
 
 def test_japanese_is_read_as_one_word_a_run(library: Library, media: Path) -> None:
