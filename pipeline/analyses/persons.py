@@ -12,14 +12,18 @@ from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
 OPERATION = by_analysis("persons")
-IDENTITY_STEPS = 5
-"""Faces are embedded in every so many samples only: that is dear, and a face says the same from one sample to the next."""
+IDENTITY_MS = 1000
+"""Faces are embedded in the first of the samples of so long only: that is dear, and a face says the same from one sample to the next."""
 
 
 def keys(step: int) -> Keys:
     """The stages at a step in milliseconds."""
-    identity = IDENTITY_STEPS * step
-    return Keys(f"objects-{step}ms", f"looks-{step}ms", f"faces-{step}ms", f"face-embeddings-{identity}ms")
+    return Keys(f"objects-{step}ms", f"looks-{step}ms", f"faces-{step}ms", f"face-embeddings-{identity(step)}ms")
+
+
+def identity(step: int) -> int:
+    """Milliseconds from one embedding of faces to the next: a multiple of the step."""
+    return step * max(1, IDENTITY_MS // step)
 
 
 class PersonAnalysis:
@@ -44,13 +48,12 @@ class PersonAnalysis:
 
 
 def _stages(models: Models, step: int) -> Sequence[Stage]:
-    identity = IDENTITY_STEPS * step
     return (
         object_stage(models, step),
         appearance_stage(step),
         face_stage(models, step),
-        face_stage(models, identity),
-        embedding_stage(models, identity),
+        face_stage(models, identity(step)),
+        embedding_stage(models, identity(step)),
     )
 
 

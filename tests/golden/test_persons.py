@@ -77,8 +77,10 @@ def test_the_camera_follows_one_player(library: Library, media: Path) -> None:
     assert len(records) >= 50
 
 
-def test_a_singer_is_the_same_after_cuts(library: Library, media: Path) -> None:
-    records = answered(media / "videos/short_hamilton_clip.mp4", ANALYSIS, {}, library)
+def test_a_singer_is_the_same_after_cuts_in_one_chunk_and_in_four(library: Library, media: Path) -> None:
+    path = media / "videos/short_hamilton_clip.mp4"
+    records = answered(path, ANALYSIS, {}, library)
+    assert answered(path, ANALYSIS, {}, library, cuts=4) == records
     largest = {
         time: max(
             (r for r in records if r.timestamp_ms == time), key=lambda r: r.body["Person"]["BoundingBox"]["Height"]
