@@ -83,24 +83,27 @@ def text_rectangle(points: F64) -> Rectangle:
     return upright if np.prod(upright.half) <= UPRIGHT * np.prod(smallest.half) else smallest
 
 
-def continues(first: Rectangle, second: Rectangle) -> bool:
-    """Whether two pieces of text stand on one line, of about one size, no farther apart than they are high."""
-    if first.is_tall != second.is_tall:
-        return False
-    along = int(first.is_tall)
-    heights = first.half[1 - along], second.half[1 - along]
-    low, high = min(heights), max(heights)
-    if high > SIZES * low or np.arccos(np.clip(first.axes[along] @ second.axes[along], -1, 1)) > TURN:
-        return False
-    apart = np.abs(first.axes @ (second.centre - first.centre))
-    gap = apart[along] - first.half[along] - second.half[along]
-    return bool(apart[1 - along] <= 2 * OFFSET * low and gap <= 2 * GAP * low)
+def continuations(rectangles: Sequence[Rectangle]) -> NDArray[np.bool_]:
+    """(N, N) whether two pieces of text stand on one line, of about one size, no farther apart than they are high."""
+    rows = np.arange(len(rectangles))
+    centres, axes, half = (np.array([getattr(r, name) for r in rectangles]) for name in ("centre", "axes", "half"))
+    tall = np.array([rectangle.is_tall for rectangle in rectangles], int)
+    long, short = half[rows, tall], half[rows, 1 - tall]
+    low, high = np.minimum.outer(short, short), np.maximum.outer(short, short)
+    along, across = axes[rows, tall], axes[rows, 1 - tall]
+    ways = centres[None] - centres[:, None]
+    aside = np.abs((ways * across[:, None]).sum(axis=2))
+    gap = np.abs((ways * along[:, None]).sum(axis=2)) - np.add.outer(long, long)
+    alike = np.equal.outer(tall, tall) & (high <= SIZES * low) & (along @ along.T >= np.cos(TURN))
+    links: NDArray[np.bool_] = alike & (aside <= 2 * OFFSET * low) & (gap <= 2 * GAP * low)
+    return links
 
 
 def joined(found: Sequence[tuple[Rectangle, float]]) -> list[tuple[Rectangle, float]]:
     """The rectangles and their scores, with those that continue one another made one; the best score counts."""
-    links = np.array([[continues(a, b) for a, _ in found] for b, _ in found], bool).reshape(len(found), len(found))
-    count, groups = connected_components(links, directed=False)
+    if not found:
+        return []
+    count, groups = connected_components(continuations([rectangle for rectangle, _ in found]), directed=False)
     answer = []
     for group in range(count):
         parts = [found[place] for place in np.flatnonzero(groups == group).tolist()]

@@ -25,6 +25,7 @@ SCORE_FLOOR = 0.4
 UNCLIP = 1.4
 LEAST_SIDE = 3
 MOST = 1000
+MOST_LINES = 200
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 _NEIGHBOURS = np.ones((3, 3), bool)
@@ -113,7 +114,8 @@ def _planes(pixels: U8) -> F32:
 
 def _boxes(chances: F32) -> TextBoxes:
     size = np.array(chances.shape[::-1], float)
-    found = sorted(joined(list(rectangles(chances))), key=lambda pair: (pair[0].centre[1], pair[0].centre[0]))
+    best = sorted(joined(list(rectangles(chances))), key=lambda pair: -pair[1])[:MOST_LINES]
+    found = sorted(best, key=lambda pair: (pair[0].centre[1], pair[0].centre[0]))
     corners = np.array([rectangle.corners() for rectangle, _ in found]).reshape(-1, 4, 2)
     return TextBoxes(
         quads=np.clip(corners / size, 0, 1).astype(np.float32),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.detect.rectangles import Rectangle, continues, joined, smallest_rectangle, text_rectangle
+from pipeline.detect.rectangles import Rectangle, continuations, joined, smallest_rectangle, text_rectangle
 
 
 def rectangle(x: float, y: float, width: float, height: float, degrees: float = 0) -> Rectangle:
@@ -49,8 +49,8 @@ def test_blobs_stay_upright_and_lines_stay_turned() -> None:
     ],
 )
 def test_pieces_of_one_line_belong_together(other: Rectangle, together: bool) -> None:
-    assert continues(rectangle(80, 50, 80, 20), other) is together
-    assert continues(other, rectangle(80, 50, 80, 20)) is together
+    links = continuations([rectangle(80, 50, 80, 20), other])
+    assert links.tolist() == [[True, together], [together, True]]
 
 
 def test_chains_of_pieces_become_one_with_the_best_score() -> None:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.detect.rectangles import Rectangle
-from pipeline.detect.text_boxes import UNCLIP, TextBoxDetector, rectangles, text_input
+from pipeline.detect.text_boxes import MOST_LINES, UNCLIP, TextBoxDetector, rectangles, text_input
 from tests.support.stills import drawn
 
 
@@ -81,6 +81,17 @@ def test_boxes_are_ratios_from_top_to_bottom() -> None:
         np.array([[200 / 512, 50 / 256], [250 / 512, 190 / 256]]), abs=0.01
     )
     assert found.scores.shape == (2,)
+
+
+def test_of_a_crowded_frame_the_surest_lines_are_kept() -> None:
+    pixels = np.zeros((544, 960, 3), np.uint8)
+    for number, (x, y) in enumerate((x, y) for y in range(8, 536, 22) for x in range(8, 930, 30)):
+        pixels[y : y + 5, x : x + 8, 2] = 150 + number % 100
+    detector = TextBoxDetector(Painter())
+    (found,) = detector.detect([detector.prepare(drawn(pixels))])
+    assert len(found.scores) == MOST_LINES
+    assert found.scores.min() > 200 / 255
+    assert (np.diff(found.quads[:, :, 1].mean(axis=1)) >= -1e-6).all()
 
 
 def test_nothing_is_an_empty_answer() -> None:
