@@ -1,4 +1,9 @@
-"""How much likelier two looks at people are of one person than of two."""
+"""How much likelier two looks at people are of one person than of two.
+
+A logistic curve over the Hellinger distance of their colours. It was fitted, without any annotation, to 6516 pairs that must be of one person
+(linked by overlap alone through 0.4 to 2 seconds) and 3944 that must be of two (apart in one frame) out of seven clips: steepness 21.0,
+even chances at .245; a random pair of the first kind is the closer one in 99 percent (0.4 s) to 94 percent (2 s).
+"""
 
 import numpy as np
 
@@ -8,6 +13,7 @@ from pipeline.media.types import U8
 STEEPNESS = 20.0
 EVEN = 0.25
 LIMIT = 4.0
+"""Colours alone never say more than this: clothes are not unique."""
 
 
 def likeness(first: F64 | U8, second: F64 | U8) -> F64:
