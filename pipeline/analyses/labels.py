@@ -1,4 +1,4 @@
-"""Label detection: objects, tags and faces twice a second."""
+"""Label detection: objects, tags and faces, twice a second unless the operator sets another step."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,12 @@ from pipeline.aggregate.labels import MIN_CONFIDENCE, LabelFilter, LabelTimeline
 from pipeline.aggregate.types import Aggregator, Galleries
 from pipeline.analyses.stages import face_stage, object_stage, second_tag_stage, tag_stage
 from pipeline.analyses.types import Analysis, Parameters, Stage
+from pipeline.catalog import by_analysis, step_ms
 from pipeline.detect import faces, objects, tags
 from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
-STEP_MS = 500
-OBJECTS = f"objects-{STEP_MS}ms"
-TAGS = (f"tags-{STEP_MS}ms", f"second-tags-{STEP_MS}ms")
-FACES = f"faces-{STEP_MS}ms"
+OPERATION = by_analysis("labels")
 
 
 class LabelAnalysis:
@@ -25,9 +23,9 @@ class LabelAnalysis:
 
     def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
         """The same stages for any requests; their floors are below any useful MinConfidence."""
-        del parameters
         kinds = (object_stage, tag_stage, second_tag_stage, face_stage)
-        return [stage(models, STEP_MS) for stage in kinds]
+        steps = sorted({step_ms(OPERATION, each) for each in parameters})
+        return [stage(models, step) for step in steps for stage in kinds]
 
     def aggregator(
         self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
@@ -35,7 +33,9 @@ class LabelAnalysis:
         """A timeline with the request's MinConfidence (50 where it names none) and its filters."""
         del media, index, galleries
         least = float(parameters.get("MinConfidence", MIN_CONFIDENCE))
-        return LabelTimeline(OBJECTS, TAGS, FACES, 2 * STEP_MS, least, _filter(parameters))
+        step = step_ms(OPERATION, parameters)
+        tagging = (f"tags-{step}ms", f"second-tags-{step}ms")
+        return LabelTimeline(f"objects-{step}ms", tagging, f"faces-{step}ms", 2 * step, least, _filter(parameters))
 
 
 def _filter(parameters: Parameters) -> LabelFilter:

@@ -1,4 +1,4 @@
-"""Text detection twice a second."""
+"""Text detection, twice a second unless the operator sets another step."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from pipeline.aggregate.text import MIN_CONFIDENCE, TextFilter, TextTimeline
 from pipeline.aggregate.types import Aggregator, Galleries
 from pipeline.analyses.stages import text_box_stage, text_stage
 from pipeline.analyses.types import Analysis, Parameters, Stage
+from pipeline.catalog import by_analysis, step_ms
 from pipeline.detect import text_boxes, text_reading
 from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
-STEP_MS = 500
-TEXT = f"text-{STEP_MS}ms"
+OPERATION = by_analysis("text")
 
 
 class TextAnalysis:
@@ -23,16 +23,16 @@ class TextAnalysis:
         return (text_boxes.MODEL, text_reading.MODEL)
 
     def stages(self, parameters: Sequence[Parameters], models: Models) -> Sequence[Stage]:
-        """The same two stages for any requests."""
-        del parameters
-        return text_box_stage(models, STEP_MS), text_stage(models, STEP_MS)
+        """The same two stages for any filters."""
+        steps = sorted({step_ms(OPERATION, each) for each in parameters})
+        return [stage(models, step) for step in steps for stage in (text_box_stage, text_stage)]
 
     def aggregator(
         self, parameters: Parameters, media: MediaInfo, index: FrameIndex, galleries: Galleries
     ) -> Aggregator:
         """A timeline with the request's filters; MinConfidence is 80 where it names none."""
         del media, index, galleries
-        return TextTimeline(TEXT, _filter(parameters))
+        return TextTimeline(f"text-{step_ms(OPERATION, parameters)}ms", _filter(parameters))
 
 
 def _filter(parameters: Parameters) -> TextFilter:

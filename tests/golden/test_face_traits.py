@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.analyses.faces import ANALYSIS, FACES, TRAITS
+from pipeline.analyses.faces import ANALYSIS
 from pipeline.detect.crops import crop, turned_square
 from pipeline.detect.types import Faces, FaceTraits, Joined
 from pipeline.media.types import Frame, Timestamp
 from pipeline.models.library import Library
 from tests.support.clips import NOBODY, answered
 from tests.support.stills import drawn, still
+
+FACES = "faces-500ms"
+TRAITS = "traits-500ms"
 
 pytestmark = pytest.mark.weights
 ALL = {"FaceAttributes": "ALL"}

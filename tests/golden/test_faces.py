@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.analyses.faces import ANALYSIS, FACES
+from pipeline.analyses.faces import ANALYSIS
 from pipeline.detect.boxes import corners_of, iou
 from pipeline.detect.types import Faces
 from pipeline.models.library import Library
 from tests.support.clips import answered
 from tests.support.stills import drawn, still
+
+FACES = "faces-500ms"
 
 pytestmark = pytest.mark.weights
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from pipeline.aggregate.types import NoGalleries, Record
-from pipeline.analyses.labels import ANALYSIS, TAGS
+from pipeline.analyses.labels import ANALYSIS
 from pipeline.media.types import Timestamp
 from pipeline.models.library import Library
 from tests.support.clips import answered
 from tests.support.stills import drawn, still
+
+TAGS = ("tags-500ms", "second-tags-500ms")
 
 pytestmark = pytest.mark.weights
 

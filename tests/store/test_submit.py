@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.catalog import OPERATIONS
+from pipeline.catalog import OPERATIONS, STEP
 from pipeline.conduct.submit import submit
 from pipeline.errors import RequestError
 from pipeline.jobs.types import JobState
@@ -65,6 +65,12 @@ def test_the_same_token_and_parameters_give_the_same_job(services: Services, que
     assert _start(services, JobTag="x", MinConfidence=1.0, ClientRequestToken="t") == first
     assert len(_all_jobs(services)) == 1
     assert queue.plans == 1
+
+
+def test_a_job_keeps_the_step_that_held_when_it_was_started(services: Services) -> None:
+    _start(replace(services, settings=services.settings.model_copy(update={"sampling_ms": {"labels": 250}})))
+    _start(services, MinConfidence=60.0)
+    assert {job.parameters.get(STEP) for job in _all_jobs(services)} == {250, None}
 
 
 @pytest.mark.parametrize("changed", [{"MinConfidence": 2.0}, {"JobTag": "other"}, {"NotificationChannel": CHANNEL}])

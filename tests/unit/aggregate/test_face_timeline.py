@@ -8,9 +8,11 @@ from botocore.validate import ParamValidator
 
 from pipeline.aggregate.faces import FaceTimeline
 from pipeline.aggregate.types import NoGalleries
-from pipeline.analyses.faces import ANALYSIS, FACES
+from pipeline.analyses.faces import ANALYSIS
 from pipeline.detect.types import Faces
 from pipeline.media.types import Timestamp
+
+FACES = "faces-500ms"
 
 NTSC = Fraction(1001, 30000)
 

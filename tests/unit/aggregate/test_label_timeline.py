@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from pipeline.aggregate.evidence import probabilities
 from pipeline.aggregate.labels import LabelFilter, LabelTimeline
 from pipeline.aggregate.types import NoGalleries, Record
-from pipeline.analyses.labels import ANALYSIS, FACES, OBJECTS, TAGS
+from pipeline.analyses.labels import ANALYSIS
 from pipeline.detect.types import Detections, Tags
 from pipeline.labels.vocabulary import vocabulary
 from pipeline.media.types import Timestamp
+
+FACES = "faces-500ms"
+OBJECTS = "objects-500ms"
+TAGS = ("tags-500ms", "second-tags-500ms")
 
 MILLIS = Fraction(1, 1000)
 PERSON, CAR, DOG = 0, 2, 16

@@ -12,10 +12,12 @@ from botocore.validate import ParamValidator
 
 from pipeline.aggregate.text import TextFilter, TextTimeline, text_detections
 from pipeline.aggregate.types import NoGalleries
-from pipeline.analyses.text import ANALYSIS, TEXT
+from pipeline.analyses.text import ANALYSIS
 from pipeline.detect.columns import pack, unpack
 from pipeline.detect.types import TextLines
 from pipeline.media.types import Timestamp
+
+TEXT = "text-500ms"
 
 Written = tuple[str, float, tuple[float, float, float, float]]
 
