@@ -52,6 +52,10 @@ class TimedModels:
         self.spent: dict[str, float] = {}
         self.calls: dict[str, int] = {}
 
+    def has(self, name: str) -> bool:
+        """Whether the model is there."""
+        return self._models.has(name)
+
     def load(self, name: str) -> "TimedSession":
         """The model, timed."""
         return TimedSession(self._models.load(name), name, self)
