@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import av
 from tqdm import tqdm
 
 from pipeline import logs
@@ -34,6 +33,7 @@ from scripts.figures import FIGURES, IDENTITIES, needed, score
 from scripts.metrics import Load, Pages
 from scripts.peer_figures import flat
 from scripts.score_identities import identity_pairs
+from scripts.still import filmed
 
 SIMILARITY = "similarity"
 """Where the pairs of identities are among the answers."""
@@ -93,19 +93,6 @@ def predict(folder: Path, wanted: Mapping[str, set[str]], models: Models, out: P
         for name, answer in report.answers.items():
             write(out, OPERATIONS[name].analysis, file, [detected(name, answer) if photo else answer])
     print(f"{len(wanted)} files, {length:.0f} s of video, in {time.monotonic() - began:.0f} s")
-
-
-def filmed(photo: Path, folder: Path) -> Path:
-    """The photo as a video of one frame, without loss."""
-    path = folder / "photo.mkv"
-    with av.open(str(photo)) as source, av.open(str(path), "w") as target:
-        picture = next(source.decode(video=0)).reformat(format="bgr0")
-        stream = target.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "bgr0"
-        picture.pts = 0
-        target.mux(stream.encode(picture))
-        target.mux(stream.encode())
-    return path
 
 
 def detected(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:

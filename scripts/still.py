@@ -1,4 +1,4 @@
-"""One frame of a video as a picture file."""
+"""One frame of a video as a picture file, and a picture file as a video of one frame."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -23,3 +23,16 @@ def still(video: Path, timestamp_ms: int) -> bytes:
     encoder.width, encoder.height = picture.width, picture.height
     encoder.pix_fmt, encoder.time_base = "rgb24", picture.time_base
     return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
+
+
+def filmed(photo: Path, folder: Path) -> Path:
+    """The photo as a video of one frame, without loss."""
+    path = folder / "photo.mkv"
+    with av.open(str(photo)) as source, av.open(str(path), "w") as target:
+        picture = next(source.decode(video=0)).reformat(format="bgr0")
+        stream = target.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "bgr0"
+        picture.pts = 0
+        target.mux(stream.encode(picture))
+        target.mux(stream.encode())
+    return path

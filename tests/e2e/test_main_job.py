@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.catalog import OPERATIONS
+from scripts.still import filmed, still
 from tests.support.receiver import Receiver, receiving
 from tests.support.service import ROLE, Service, pages, wait_until
 
@@ -17,10 +19,28 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.weights]
 
 STARTS = {
     "segment_detection": {"SegmentTypes": ["SHOT", "TECHNICAL_CUE"]},
-    "face_detection": {},
+    "face_detection": {"FaceAttributes": "ALL"},
     "label_detection": {"MinConfidence": 50},
+    "person_tracking": {},
+    "text_detection": {},
+    "content_moderation": {},
+    "celebrity_recognition": {},
+    "face_search": {"CollectionId": "people"},
 }
-KEYS = {"segment_detection": "Segments", "face_detection": "Faces", "label_detection": "Labels"}
+KEYS = {
+    "segment_detection": "Segments",
+    "face_detection": "Faces",
+    "label_detection": "Labels",
+    "person_tracking": "Persons",
+    "text_detection": "TextDetections",
+    "content_moderation": "ModerationLabels",
+    "celebrity_recognition": "Celebrities",
+    "face_search": "Persons",
+}
+NOTHING_THERE = {"content_moderation", "celebrity_recognition"}
+"""The clip is harmless, and nobody in it is known."""
+OMAR_MS = 29_000
+"""When the engineer Omar, whom the last shots show, looks into the camera."""
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +64,13 @@ def topic(service: Service, inbox: Receiver) -> str:
 
 @pytest.fixture(scope="module")
 def jobs(service: Service, media: Path, topic: str) -> dict[str, str]:
-    """The three analyses of one clip, submitted in a burst and finished: operation -> JobId."""
-    video = service.put("videos", "google work.mp4", media / "videos/googlework_short.mp4")
+    """All analyses of one clip, submitted in a burst and finished: operation -> JobId."""
+    clip = media / "videos/googlework_short.mp4"
+    video = service.put("videos", "google work.mp4", clip)
     rekognition = service.client("rekognition")
+    rekognition.create_collection(CollectionId="people")
+    portrait = {"Bytes": still(clip, OMAR_MS)}
+    rekognition.index_faces(CollectionId="people", Image=portrait, MaxFaces=1, ExternalImageId="omar")
     channel = {"SNSTopicArn": topic, "RoleArn": ROLE}
     started = {
         name: getattr(rekognition, f"start_{name}")(
@@ -84,12 +108,87 @@ def test_results_are_true_of_the_clip(service: Service, jobs: dict[str, str]) ->
     assert all(0 <= f["Face"]["Confidence"] <= 100 for f in faces)
 
 
+def items(service: Service, jobs: dict[str, str], name: str) -> list[dict[str, Any]]:
+    """All items of one of the analyses."""
+    get = getattr(service.client("rekognition"), f"get_{name}")
+    return [item for page in pages(get, jobs[name]) for item in page[KEYS[name]]]
+
+
+def test_attributes_of_faces_are_those_of_the_man_in_view(service: Service, jobs: dict[str, str]) -> None:
+    there = [i["Face"] for i in items(service, jobs, "face_detection") if 28_000 <= i["Timestamp"] <= 31_000]
+    assert len(there) >= 5
+    assert sum(face["Gender"]["Value"] == "Male" for face in there) > 0.8 * len(there)
+    for face in there:
+        assert len(face["Landmarks"]) == 30
+        assert sum(emotion["Confidence"] for emotion in face["Emotions"]) == pytest.approx(100, abs=0.1)
+        assert 15 < face["AgeRange"]["High"] < 70
+        assert abs(face["Pose"]["Roll"]) < 30
+
+
+def test_people_keep_their_index_while_they_are_in_view(service: Service, jobs: dict[str, str]) -> None:
+    persons = items(service, jobs, "person_tracking")
+    seen: dict[int, list[int]] = {}
+    for item in persons:
+        seen.setdefault(item["Person"]["Index"], []).append(item["Timestamp"])
+    firsts = [min(times) for _, times in sorted(seen.items())]
+    assert firsts == sorted(firsts)  # indices are given in the order of appearance, without gaps
+    assert set(seen) == set(range(len(seen)))
+    carlo = max(seen.values(), key=len)
+    assert 20_000 < min(carlo) < 21_500
+    assert max(carlo) > 26_500
+    assert any("Face" in item["Person"] for item in persons if item["Timestamp"] in carlo)
+
+
+def test_what_is_written_is_read_while_it_is_shown(service: Service, jobs: dict[str, str]) -> None:
+    found = items(service, jobs, "text_detection")
+    shown = {
+        line: [i["Timestamp"] for i in found if i["TextDetection"]["DetectedText"] == line]
+        for line in ("CARLO", "OMAR")
+    }
+    assert shown["CARLO"]
+    assert all(20_500 < moment < 23_600 for moment in shown["CARLO"])
+    assert shown["OMAR"]
+    assert all(28_300 < moment < 32_000 for moment in shown["OMAR"])
+    words = [i["TextDetection"] for i in found if i["TextDetection"]["Type"] == "WORD"]
+    assert {"Software", "Engineer"} <= {word["DetectedText"] for word in words}
+    assert all("ParentId" in word and word["Confidence"] >= 80 for word in words)
+
+
+def test_the_man_of_the_collection_is_found_where_he_is(service: Service, jobs: dict[str, str]) -> None:
+    persons = items(service, jobs, "face_search")
+    matched = [i for i in persons if i.get("FaceMatches")]
+    assert len(matched) >= 6
+    assert all(27_300 <= i["Timestamp"] <= 31_700 for i in matched)
+    assert {i["FaceMatches"][0]["Face"]["ExternalImageId"] for i in matched} == {"omar"}
+    assert all(i["FaceMatches"][0]["Similarity"] >= 80 for i in matched)
+    assert len({i["Person"]["Index"] for i in matched}) == 1
+    assert len(persons) > len(matched)  # strangers are listed without matches
+
+
+def test_nothing_is_made_up_of_a_harmless_clip_with_strangers(service: Service, jobs: dict[str, str]) -> None:
+    assert items(service, jobs, "content_moderation") == []
+    celebrities = service.client("rekognition").get_celebrity_recognition(JobId=jobs["celebrity_recognition"])
+    assert celebrities["Celebrities"] == []
+    assert "reelsight celebrities import" in celebrities["StatusMessage"]
+
+
+def test_what_is_to_be_moderated_is_found(service: Service, media: Path, tmp_path: Path) -> None:
+    video = service.put("videos", "guns.mkv", filmed(media / "images/moderation/guns_21.jpeg", tmp_path))
+    rekognition = service.client("rekognition")
+    job = rekognition.start_content_moderation(Video=video, MinConfidence=60)["JobId"]
+    wait_until(lambda: rekognition.get_content_moderation(JobId=job)["JobStatus"] != "IN_PROGRESS")
+    by_name = rekognition.get_content_moderation(JobId=job, SortBy="NAME")["ModerationLabels"]
+    assert [i["ModerationLabel"]["Name"] for i in by_name] == ["Violence", "Weapons"]
+    assert [i["ModerationLabel"]["TaxonomyLevel"] for i in by_name] == [1, 2]
+    (whole, _) = rekognition.get_content_moderation(JobId=job, AggregateBy="SEGMENTS")["ModerationLabels"]
+    assert (whole["StartTimestampMillis"], whole["DurationMillis"]) == (0, whole["EndTimestampMillis"])
+
+
 def test_a_burst_shares_one_decode(service: Service, media: Path) -> None:
     video = service.put("videos", "burst.mp4", media / "videos/CountdownClock_0.mp4")
     rekognition = service.client("rekognition")
-    started = [
-        getattr(rekognition, f"start_{name}")(Video=video, **arguments)["JobId"] for name, arguments in STARTS.items()
-    ]
+    quick = ("segment_detection", "face_detection", "label_detection")
+    started = [getattr(rekognition, f"start_{name}")(Video=video, **STARTS[name])["JobId"] for name in quick]
 
     def planned() -> list[str]:
         rows = [json.loads(line) for line in service.cli("jobs", "list", "--json").splitlines()]
@@ -103,16 +202,17 @@ def test_a_burst_shares_one_decode(service: Service, media: Path) -> None:
 def test_pages_of_any_size_concatenate_to_the_same_list(service: Service, jobs: dict[str, str], name: str) -> None:
     get = getattr(service.client("rekognition"), f"get_{name}")
     lists = [[i for page in pages(get, jobs[name], size) for i in page[KEYS[name]]] for size in (1, 7, 1000)]
-    assert lists[0] == lists[1] == lists[2] != []
+    assert lists[0] == lists[1] == lists[2]
+    assert bool(lists[0]) == (name not in NOTHING_THERE)
 
 
 def test_each_job_is_announced_once(jobs: dict[str, str], inbox: Receiver) -> None:
     mine = wait_until(
-        lambda: (m := [n for n in notifications(inbox) if n["JobId"] in jobs.values()]) and len(m) >= 3 and m
+        lambda: (m := [n for n in notifications(inbox) if n["JobId"] in jobs.values()]) and len(m) >= len(STARTS) and m
     )
     assert sorted(m["JobId"] for m in mine) == sorted(jobs.values())
     by_api = {m["API"]: m for m in mine}
-    assert set(by_api) == {"StartSegmentDetection", "StartFaceDetection", "StartLabelDetection"}
+    assert set(by_api) == {operation.start for operation in OPERATIONS.values()}
     message = by_api["StartFaceDetection"]
     assert message["Status"] == "SUCCEEDED"
     assert message["JobTag"] == "burst"
