@@ -19,13 +19,17 @@ from pipeline.detect import shots, text_boxes, text_reading
 from pipeline.detect.layout import FrameLayout
 from pipeline.detect.luma import DEFAULT_MAX_PIXEL_THRESHOLD, DEFAULT_MIN_COVERAGE, BlackLuma, stage_key
 from pipeline.detect.sound import SoundLevels
+from pipeline.detect.text_lines import EPOCH
 from pipeline.media.types import EveryAtEnds, EveryFrame, FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
 SHOT_STAGE, LAYOUT_STAGE, SOUND_STAGE = "shots", "layout", "sound"
 TEXT_STEP_MS = 500
-ENDS = EveryAtEnds(TEXT_STEP_MS, share=0.15, least_ms=60_000, most_ms=15 * 60_000)
-"""Where slates and credits are looked for: the first and last nine minutes of an hour, all of a clip of two minutes."""
+ENDS = EveryAtEnds(TEXT_STEP_MS, share=0.15, least_ms=60_000, most_ms=15 * 60_000, group=EPOCH)
+"""Where slates and credits are looked for: the first and last nine minutes of an hour, all of a clip of two minutes.
+
+What is read depends on what was read before in the same epoch; whole epochs are read alike when text is detected everywhere, too.
+"""
 TEXT_BOX_STAGE, TEXT_STAGE = f"text-boxes-{TEXT_STEP_MS}ms-ends", f"text-{TEXT_STEP_MS}ms-ends"
 
 

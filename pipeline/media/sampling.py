@@ -25,7 +25,7 @@ def inner_frames(sampling: EveryAtEnds, index: FrameIndex) -> tuple[int, int]:
     reach = max(sampling.least_ms / 1000, min(sampling.share * length, sampling.most_ms / 1000))
     places = index.pts[0] + np.array([reach, length - reach]) / float(index.time_base)
     begin, end = np.searchsorted(index.pts, np.ceil(places)).tolist()
-    return begin, end
+    return begin, end // sampling.group * sampling.group
 
 
 def _steps(sampling: Every, index: FrameIndex, start: int, stop: int) -> I64:

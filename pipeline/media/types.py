@@ -183,12 +183,15 @@ class EveryAtEnds:
         share: Ratio of the video's length that each end takes.
         least_ms: Each end takes at least this much.
         most_ms: Each end takes at most this much.
+        group: Frames are taken in groups of so many, counted from the video's first: the last end takes the whole of the group in which
+            it begins.
     """
 
     step_ms: int
     share: float
     least_ms: int
     most_ms: int
+    group: int = 1
 
 
 Sampling = EveryFrame | Every | EveryAtEnds

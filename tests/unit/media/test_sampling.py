@@ -21,7 +21,7 @@ def indexes(draw: st.DrawFn) -> FrameIndex:
 
 
 STEPS = st.integers(1, 5000)
-AT_ENDS = st.builds(EveryAtEnds, STEPS, st.floats(0, 0.5), STEPS, st.integers(0, 100_000))
+AT_ENDS = st.builds(EveryAtEnds, STEPS, st.floats(0, 0.5), STEPS, st.integers(0, 100_000), st.integers(1, 40))
 SAMPLINGS = st.one_of(st.builds(Every, STEPS), AT_ENDS, st.just(EveryFrame()))
 
 
@@ -63,8 +63,9 @@ def test_every_frame_is_every_frame() -> None:
         (EveryAtEnds(1000, 0.1, 0, 20_000), range(20, 580)),
         (EveryAtEnds(1000, 0.1, 200_000, 300_000), range(200, 400)),
         (EveryAtEnds(1000, 0.1, 400_000, 500_000), range(0)),
+        (EveryAtEnds(1000, 0.1, 0, 100_000, group=1000), range(60, 500)),
     ],
-    ids=["a share", "at most", "at least", "all"],
+    ids=["a share", "at most", "at least", "all", "whole groups"],
 )
 def test_the_middle_is_left_out(sampling: EveryAtEnds, inner: range) -> None:
     index = FrameIndex(1000 + np.arange(6001), np.zeros(1, np.int64), Fraction(1, 10))
