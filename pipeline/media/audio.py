@@ -26,7 +26,7 @@ from pipeline.media.types import F32, FrameIndex, MediaInfo
 BLOCK_S = 60
 PREROLL_S = 1
 """A decoder that begins in the middle needs some frames until it says what it would have said: overlapping windows, bit reservoirs."""
-INTERLEAVED_S = 10
+INTERLEAVED_S = 30
 """How far the packets of what is shown together may lie apart in the file."""
 MOST_STREAMS = 16
 _Packets = Iterator["Packet[Stream]"]
@@ -141,15 +141,17 @@ class _Source:
     def _decoded(
         self, packets: _Packets, numbers: dict[int, int], end: Fraction
     ) -> Iterator[tuple["Packet[Stream]", AudioFrame]]:
-        """Frames of sound with their packets, until the file is past `end`."""
-        progress = monotonic()
+        """Frames of sound with their packets, until the file is past `end`; sound that stands far behind its pictures is read up to."""
+        progress, is_heard = monotonic(), False
         for packet in _until_broken(packets):
             if monotonic() - progress > self.limits.stall_s:
                 raise MediaError(f"Decoding the sound made no progress for {self.limits.stall_s:.0f} seconds.")
-            if self.zero is not None and packet.dts is not None and self._time(packet) > end + INTERLEAVED_S:
-                return
             if packet.stream_index not in numbers:
+                # The pictures are the clock: single packets of sound may have wild times.
+                if is_heard and self._is_behind(packet, end + INTERLEAVED_S):
+                    return
                 continue
+            is_heard = True
             try:
                 frames = packet.decode()
             except av.FFmpegError as error:
@@ -158,6 +160,9 @@ class _Source:
             for frame in frames:
                 progress = monotonic()
                 yield packet, frame  # type: ignore[misc]
+
+    def _is_behind(self, packet: "Packet[Stream]", moment: Fraction) -> bool:
+        return self.zero is not None and packet.dts is not None and self._time(packet) > moment
 
     def _placed(self, packet: "Packet[Stream]", frame: AudioFrame, number: int) -> Samples:
         """The samples of a frame of sound and their time."""
