@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pipeline.catalog import STEP, Operation
 from pipeline.errors import RequestError
+from pipeline.jobs.regions import check_regions
 from pipeline.jobs.types import Job, JobState, VideoRef
 from pipeline.objects.requested import requested
 from pipeline.objects.types import ObjectInfo
@@ -38,6 +39,7 @@ def submit(
             does not exist.
     """
     now = now or utcnow()
+    check_regions((request.get("Filters") or {}).get("RegionsOfInterest") or (), "Filters.RegionsOfInterest")
     token, digest = request.get("ClientRequestToken"), request_hash(operation, request)
     known = _known(services, account, operation, token, digest, now)
     if known is not None:
