@@ -1,6 +1,7 @@
 """Black stretches from the per-frame values of `detect.luma` and the loudness of `detect.sound`.
 
-Black frames with sound, such as fade-outs and voice-overs, are content.
+Amazon's black frames are silent. Black with sound, such as a fade-out under music, is content; it is reported all the same, but with less
+confidence, so that a request for confidence 75 gets silent black only.
 
 Source: Rekognition developer guide, "Detecting video segments in stored video", Black frames.
 """
@@ -61,18 +62,24 @@ def dark_frames(black: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def black_cues(values: F32, levels: F32, rule: BlackRule) -> list[Cue]:
-    """The black stretches of a video in time order; their confidence, 50 at least, is the mean of dark pixels and silent frames in percent.
+    """The black stretches of a video in time order, silent or not; confidence is the mean of dark pixels and silent frames in percent.
 
     Args:
         values: (N, 3) as `detect.luma.BlackLuma` measures them.
         levels: (N,) dBFS.
         rule: Which frames are black.
     """
-    silent = levels < SILENT_DBFS
     found = []
     for start, end in runs(dark_frames(rule.black(values))):
-        share = float(silent[start : end + 1].mean())
-        if share >= SILENT_SHARE:
-            confidence = 50 * (float(values[start : end + 1, 0].mean()) + share)
-            found.append(Cue("BlackFrames", start, end, max(50.0, confidence)))
+        confidence = 50 * (float(values[start : end + 1, 0].mean()) + _silent_share(levels, start, end))
+        found.append(Cue("BlackFrames", start, end, max(50.0, confidence)))
     return found
+
+
+def is_silent(cue: Cue, levels: F32) -> bool:
+    """Whether the frames of the cue are silent; `levels` (N,) dBFS."""
+    return _silent_share(levels, cue.start, cue.end) >= SILENT_SHARE
+
+
+def _silent_share(levels: F32, start: int, end: int) -> float:
+    return float((levels[start : end + 1] < SILENT_DBFS).mean())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.aggregate.black import BlackRule, black_cues, dark_frames
+from pipeline.aggregate.black import BlackRule, black_cues, dark_frames, is_silent
 from pipeline.aggregate.cue_evidence import CueEvidence
 from pipeline.aggregate.cue_text import TextSample, text_sample
 from pipeline.aggregate.cues import technical_cues
@@ -114,10 +114,11 @@ class SegmentTimeline:
                 yield body | {"ShotSegment": {"Index": number, "Confidence": shot.confidence}}, shot.confidence
 
     def _cues(self, end_s: float) -> Iterator[tuple[dict[str, Any], float]]:
-        black = black_cues(
-            self._values[self._stages.black], self._values[self._stages.sound][:, 0], self._request.black
-        )
-        for cue in technical_cues(self._evidence(end_s), black):
+        levels = self._values[self._stages.sound][:, 0]
+        black = black_cues(self._values[self._stages.black], levels, self._request.black)
+        silent = [cue for cue in black if is_silent(cue, levels)]
+        cues = technical_cues(self._evidence(end_s), silent) + [cue for cue in black if cue not in silent]
+        for cue in sorted(cues, key=lambda cue: (cue.start, cue.end)):
             if cue.confidence >= self._request.cue_confidence:
                 body = self._body(TECHNICAL_CUE, cue.start, cue.end)
                 segment = {"Type": cue.kind, "Confidence": cue.confidence}

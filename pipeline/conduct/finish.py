@@ -11,11 +11,11 @@ from pipeline import analyses
 from pipeline.aggregate.feed import feed
 from pipeline.catalog import OPERATIONS
 from pipeline.conduct.facts import index_key, media_of, results_prefix, unpack_index
-from pipeline.faces.galleries import galleries
 from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.settle import end_job, fail_jobs, settle_pass
 from pipeline.detect.columns import unpack
 from pipeline.errors import JobFailed, LeaseLost
+from pipeline.faces.galleries import galleries
 from pipeline.jobs.types import Chunk, ChunkState, Job, JobState, Pass, PassState
 from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.objects.types import Bucket

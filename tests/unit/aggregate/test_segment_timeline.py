@@ -126,12 +126,14 @@ def test_black_frames_are_cues_and_audio_is_described() -> None:
     ]
 
 
-def test_black_frames_with_sound_are_content() -> None:
-    types = [
-        r.body["TechnicalCueSegment"]["Type"]
-        for r in answer({"SegmentTypes": ["TECHNICAL_CUE"]}, loud=range(90, 130))[0]
-    ]
-    assert types == ["Content"]
+def test_black_frames_with_sound_are_content_and_reported_with_less_confidence() -> None:
+    request = {"SegmentTypes": ["TECHNICAL_CUE"]}
+    records = answer(request, loud=range(90, 130))[0]
+    assert [r.body["TechnicalCueSegment"]["Type"] for r in records] == ["Content", "BlackFrames"]
+    assert (records[0].body["StartFrameNumber"], records[0].body["EndFrameNumber"]) == (0, FRAMES - 1)
+    assert records[1].confidence == pytest.approx(70)
+    least = {"Filters": {"TechnicalCueFilter": {"MinSegmentConfidence": 75}}}
+    assert len(answer(request | least, loud=range(90, 130))[0]) == 1
 
 
 def test_sound_that_dies_away_leaves_the_limits_to_the_picture() -> None:

@@ -62,7 +62,8 @@ def cues(path: Path, cuts: Sequence[int], threshold: float = 0.2) -> list[tuple[
     return [(b["TechnicalCueSegment"]["Type"], b["StartFrameNumber"], b["EndFrameNumber"]) for b in bodies]
 
 
-EXPECTED = [("ColorBars", 0, 49), ("BlackFrames", 50, 74), ("Content", 75, 199)]
+EXPECTED = [("ColorBars", 0, 49), ("BlackFrames", 50, 74), ("Content", 75, 199), ("BlackFrames", 125, 149)]
+"""Black with sound is content, and reported with less confidence."""
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
@@ -76,9 +77,9 @@ def test_the_limits_are_frames_where_the_rate_varies(tmp_path: Path) -> None:
     ticks = [tick for tick in range(200) if tick % 7 not in (2, 3)]
     path = with_sound(tmp_path / "a.mp4", wave, seconds=8, ticks=ticks, paint=paint)
     places = [int(np.searchsorted(ticks, limit)) for limit in LIMITS]
-    starts = [places[0], places[1], places[2], places[5]]
+    starts = [*pairwise(places[:3]), (places[2], places[5]), (places[3], places[4])]
     assert cues(path, [30, 90]) == [
-        (kind, start, stop - 1) for (kind, _, _), (start, stop) in zip(EXPECTED, pairwise(starts), strict=True)
+        (kind, start, stop - 1) for (kind, _, _), (start, stop) in zip(EXPECTED, starts, strict=True)
     ]
 
 
