@@ -51,6 +51,11 @@ class Operation:
         return f"Get{self.name}"
 
 
+BY_TIME_OR_NAME = {
+    "TIMESTAMP": ("timestamp_ms", "-confidence", "name"),
+    "NAME": ("name", "-confidence", "timestamp_ms"),
+}
+
 OPERATIONS: Mapping[str, Operation] = {
     operation.name: operation
     for operation in (
@@ -58,10 +63,7 @@ OPERATIONS: Mapping[str, Operation] = {
             name="LabelDetection",
             analysis="labels",
             result_key="Labels",
-            orders={
-                "TIMESTAMP": ("timestamp_ms", "-confidence", "name"),
-                "NAME": ("name", "-confidence", "timestamp_ms"),
-            },
+            orders=BY_TIME_OR_NAME,
             aggregates=(TIMESTAMPS, SEGMENTS),
             echoes_request=True,
         ),
@@ -84,10 +86,7 @@ OPERATIONS: Mapping[str, Operation] = {
             name="ContentModeration",
             analysis="moderation",
             result_key="ModerationLabels",
-            orders={
-                "TIMESTAMP": ("timestamp_ms", "-confidence", "name"),
-                "NAME": ("name", "-confidence", "timestamp_ms"),
-            },
+            orders=BY_TIME_OR_NAME,
             aggregates=(TIMESTAMPS, SEGMENTS),
             echoes_request=True,
         ),

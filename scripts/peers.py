@@ -29,9 +29,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import av
 import cv2
 import numpy as np
+from peer_media import box, frames, metadata, truth
 
 STEP_S = 0.5
 TRACK_RATE = 5
@@ -59,44 +59,6 @@ def main() -> None:
 
 Answers = Iterator[tuple[str, str, Any]]
 """(analysis, media file, pages)."""
-
-
-def truth(folder: Path, name: str) -> Any:
-    """Content of a truth file; empty where there is none."""
-    path = folder / "truth" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def frames(path: Path, step_s: float = 0.0) -> Iterator[tuple[int, float, Any]]:
-    """(number, seconds, BGR) of the frames at least `step_s` apart."""
-    with av.open(str(path)) as source:
-        first, due = None, 0.0
-        for number, frame in enumerate(source.decode(video=0)):
-            first = frame.time if first is None else first
-            seconds = frame.time - first
-            if seconds >= due - 1e-6:
-                due = (int(seconds / step_s + 1e-6) + 1) * step_s if step_s else 0.0
-                yield number, seconds, frame.to_ndarray(format="bgr24")
-
-
-def metadata(path: Path) -> dict[str, Any]:
-    """VideoMetadata."""
-    with av.open(str(path)) as source:
-        stream = source.streams.video[0]
-        rate = float(stream.average_rate)
-        return {"FrameRate": rate, "FrameWidth": stream.width, "FrameHeight": stream.height}
-
-
-def box(left: float, top: float, right: float, bottom: float, shape: tuple[int, ...]) -> dict[str, float]:
-    """BoundingBox in ratios."""
-    height, width = shape[:2]
-    edges = {
-        "Left": left / width,
-        "Top": top / height,
-        "Width": (right - left) / width,
-        "Height": (bottom - top) / height,
-    }
-    return {name: float(value) for name, value in edges.items()}
 
 
 def shots(arguments: Any) -> Answers:
