@@ -1,7 +1,7 @@
 """No answer depends on how a video is cut into chunks, nor on which other analyses run in the same pass."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import analyses
 from pipeline.aggregate.types import Record
+from pipeline.analyses.types import Stage
 from pipeline.catalog import OPERATIONS
 from pipeline.detect.columns import pack
 from pipeline.media.probe import probe
@@ -33,6 +34,7 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
 }
 KNOWN = {"lin-manuel-miranda.png": "Lin", "alex-lacamoire.png": "Alex", "obama_official.jpg": "Barack"}
 CHUNKS = 5
+Found = Mapping[str, Sequence[tuple[int, Any]]]
 Answers = dict[str, tuple[list[Record], Mapping[str, Any]]]
 
 # What is there to be cut, and what must be found in it so that equal answers mean something.
@@ -74,10 +76,18 @@ def people(media: Path, library: Library) -> OneGallery:
     return OneGallery(gallery_of(known, library))
 
 
-def answers(path: Path, names: Sequence[str], library: Library, people: OneGallery, borders: Sequence[int]) -> Answers:
-    """What each operation answers when all run in one pass."""
-    stages = {name: analyses.load(name).stages([REQUESTS[name]], library) for name in names}
-    found = detected(path, [stage for wanted in stages.values() for stage in wanted], borders)
+def stages_of(names: Iterable[str], library: Library) -> dict[str, Sequence[Stage]]:
+    """The stages of each operation."""
+    return {name: analyses.load(name).stages([REQUESTS[name]], library) for name in names}
+
+
+def found_by(path: Path, stages: Mapping[str, Sequence[Stage]], borders: Sequence[int] = ()) -> Found:
+    """What all stages find in one pass."""
+    return detected(path, [stage for wanted in stages.values() for stage in wanted], borders)
+
+
+def answers(path: Path, stages: Mapping[str, Sequence[Stage]], found: Found, people: OneGallery) -> Answers:
+    """What each operation makes of what was found."""
     return {
         name: concluded(path, name, REQUESTS[name], [stage.key for stage in wanted], found, people)
         for name, wanted in stages.items()
@@ -98,21 +108,27 @@ def test_five_chunks_give_the_answers_of_one(
 ) -> None:
     made, expected = CLIPS[name]
     path = made(media, tmp_path)
-    whole = answers(path, tuple(OPERATIONS), library, people, ())
-    assert expected <= {operation for operation, (records, _) in whole.items() if records}
-    borders = uneven(path, name)
-    cut = answers(path, tuple(OPERATIONS), library, people, borders)
-    for operation, answer in whole.items():
-        assert cut[operation] == answer, f"{operation} cut at {borders}"
+    stages, borders = stages_of(OPERATIONS, library), uneven(path, name)
+    whole, cut = found_by(path, stages), found_by(path, stages, borders)
+    for key, found in whole.items():
+        assert pack(cut[key]) == pack(found), f"{key} cut at {borders}"
+    answered = answers(path, stages, whole, people)
+    assert expected <= {operation for operation, (records, _) in answered.items() if records}
+    assert answers(path, stages, cut, people) == answered
 
 
 def test_each_analysis_alone_gives_the_answer_of_all_together(
     media: Path, library: Library, people: OneGallery, tmp_path: Path
 ) -> None:
     path = CLIPS["open groups, dropped frames"][0](media, tmp_path)
-    together = answers(path, tuple(OPERATIONS), library, people, ())
-    for name in OPERATIONS:
-        assert answers(path, (name,), library, people, ())[name] == together[name]
+    stages = stages_of(OPERATIONS, library)
+    together = found_by(path, stages)
+    answered = answers(path, stages, together, people)
+    for name, mine in stages.items():
+        alone = found_by(path, {name: mine})
+        for key, found in alone.items():
+            assert pack(found) == pack(together[key]), key
+        assert answers(path, {name: mine}, alone, people)[name] == answered[name]
 
 
 def fading_title(media: Path, path: Path) -> Path:
@@ -135,3 +151,10 @@ def test_text_near_the_ends_is_read_as_in_the_whole_video(media: Path, library: 
     assert len(alone[key]) < len(together[everywhere[1].key])
     assert any(len(found.characters) for _, found in alone[key][-10:])
     assert pack(alone[key]) == pack(together[key])
+
+
+def test_text_that_is_carried_forward_is_the_same_in_chunks(media: Path, library: Library, tmp_path: Path) -> None:
+    path = fading_title(media, tmp_path / "title.mp4")
+    stages = stages_of(["TextDetection"], library)
+    whole, cut = found_by(path, stages), found_by(path, stages, uneven(path, "title"))
+    assert {key: pack(found) for key, found in cut.items()} == {key: pack(found) for key, found in whole.items()}
