@@ -108,7 +108,7 @@ def line(view: JobView) -> str:
     job = view.job
     bar = f"{'█' * round(BAR * view.ratio):░<{BAR}} {100 * view.ratio:5.1f} %"
     what = f"{job.video.bucket}/{job.video.name}  {job.status_message or ''}".rstrip()
-    return f"{job.id[:16]}…  {job.operation:18} {job.state.value:9} {bar}  {what}"
+    return f"{job.id[:16]}…  {job.operation:20} {job.state.value:9} {bar}  {what}"
 
 
 def _tell(job_id: str, job: Job | None) -> None:
