@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from pipeline import logs
 from pipeline.analyze import analyze
-from pipeline.catalog import OPERATIONS, by_analysis
+from pipeline.catalog import OPERATIONS, STEP, Operation, by_analysis
 from pipeline.errors import ReelsightError
 from pipeline.models.types import Models
 from scripts import peer_figures as peers
@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument(
         "--peers", type=Path, help="answers of scripts/peers.py, to score in place of the recorded ones"
     )
+    parser.add_argument("--step-ms", type=int, help="how often sampled analyses look, 1 to 500; by default as they do")
     parser.add_argument("--only", default=",".join(FIGURES), help="some of them, separated by commas")
     arguments = parser.parse_args()
     logs.configure("WARNING", "console")
@@ -65,7 +66,7 @@ def main() -> None:
     models = pulled.complete({by_analysis(name).name for name in analyses})
     with tempfile.TemporaryDirectory() as scratch:
         out = arguments.predictions or Path(scratch)
-        predict(arguments.media, wanted, models, out)
+        predict(arguments.media, wanted, models, out, arguments.step_ms)
         if IDENTITIES in only:
             write(out, IDENTITIES, SIMILARITY, identity_pairs(arguments.media, models))
         figures = score(arguments.media, reader(out, wanted), only)
@@ -76,7 +77,7 @@ def main() -> None:
         arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
-def predict(folder: Path, wanted: Mapping[str, set[str]], models: Models, out: Path) -> None:
+def predict(folder: Path, wanted: Mapping[str, set[str]], models: Models, out: Path, step_ms: int | None) -> None:
     """Writes one answer per media file and analysis."""
     began, length = time.monotonic(), 0.0
     for file in (bar := tqdm(list(wanted), unit="file")):
@@ -86,13 +87,18 @@ def predict(folder: Path, wanted: Mapping[str, set[str]], models: Models, out: P
         try:
             with tempfile.TemporaryDirectory() as scratch:
                 video = filmed(folder / file, Path(scratch)) if photo else folder / file
-                report = analyze(video, {each.name: each.minimal for each in operations}, models)
+                report = analyze(video, {each.name: request(each, step_ms) for each in operations}, models)
         except ReelsightError as error:
             raise SystemExit(f"{file}: {error}") from error
         length += 0 if photo else report.media.duration_ms / 1000
         for name, answer in report.answers.items():
             write(out, OPERATIONS[name].analysis, file, [detected(name, answer) if photo else answer])
     print(f"{len(wanted)} files, {length:.0f} s of video, in {time.monotonic() - began:.0f} s")
+
+
+def request(operation: Operation, step_ms: int | None) -> dict[str, Any]:
+    """What an analysis is asked for."""
+    return dict(operation.minimal) | ({STEP: step_ms} if step_ms and operation.step_ms else {})
 
 
 def detected(name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
