@@ -89,4 +89,6 @@ def text_box_stage(models: Models, step_ms: int) -> Stage:
 def text_stage(models: Models, step_ms: int) -> Stage:
     """`TextLines`: what is written; needs the model `text_reading.MODEL` and `text_box_stage` with the same step."""
     detector = text_lines.TextLineDetector(text_reading.Reader(models.load(text_reading.MODEL)))
-    return Stage(f"text-{step_ms}ms", detector, Every(step_ms), needs=f"text-boxes-{step_ms}ms", lane="text")
+    # What is carried forward depends on the frames between, so each step has a lane of its own.
+    key = f"text-{step_ms}ms"
+    return Stage(key, detector, Every(step_ms), needs=f"text-boxes-{step_ms}ms", lane=key)

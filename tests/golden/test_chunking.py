@@ -13,7 +13,7 @@ import pytest
 from pipeline import analyses
 from pipeline.aggregate.types import Record
 from pipeline.analyses.types import Stage
-from pipeline.catalog import OPERATIONS
+from pipeline.catalog import OPERATIONS, STEP
 from pipeline.detect.columns import pack
 from pipeline.media.probe import probe
 from pipeline.media.types import EveryAtEnds
@@ -151,6 +151,14 @@ def test_text_near_the_ends_is_read_as_in_the_whole_video(media: Path, library: 
     assert len(alone[key]) < len(together[everywhere[1].key])
     assert any(len(found.characters) for _, found in alone[key][-10:])
     assert pack(alone[key]) == pack(together[key])
+
+
+def test_text_is_read_alike_whatever_steps_others_ask_for(media: Path, library: Library, tmp_path: Path) -> None:
+    path = fading_title(media, tmp_path / "title.mp4")
+    mine, others = ([*analyses.load("TextDetection").stages([each], library)] for each in ({}, {STEP: 300}))
+    alone, together = detected(path, mine), detected(path, [*others, *mine])
+    assert any(len(found.characters) for _, found in alone[mine[1].key][-10:])
+    assert pack(alone[mine[1].key]) == pack(together[mine[1].key])
 
 
 def test_text_that_is_carried_forward_is_the_same_in_chunks(media: Path, library: Library, tmp_path: Path) -> None:
