@@ -104,8 +104,11 @@ class _Source:
     def finds(self, moment: Fraction) -> bool:
         """Whether seeking to a moment lands at sound before it."""
         with opened(self.path, self.limits) as container:
+            streams = _audio_streams(container)[:1]
+            if not streams:  # those that appear on the way are not there yet
+                return False
             try:
-                packets = self._sought(container, _audio_streams(container)[:1], moment)
+                packets = self._sought(container, streams, moment)
                 landed = next((self._time(packet) for packet in packets if packet.pts is not None), None)
             except (av.FFmpegError, IndexError):
                 return False

@@ -1,5 +1,6 @@
 """How loud it is is known for every frame, wherever the video is cut."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline.media import audio
 from pipeline.media.audio import Samples
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.probe import probe
-from pipeline.media.types import F32, Stretch
+from pipeline.media.types import F32, AudioInfo, Stretch
 from tests.support.media import Clip, render
 from tests.support.patterns import RATE, with_sound
 
@@ -77,6 +78,16 @@ def test_frames_of_varying_length_get_their_own_sound(tmp_path: Path) -> None:
 
 def test_a_video_without_sound_is_silent(tmp_path: Path) -> None:
     assert (levels(render(tmp_path / "a.mp4", Clip(frames=10))) == FLOOR_DBFS).all()
+
+
+def test_sound_that_only_the_probe_has_seen_is_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "BLOCK_S", 1)
+    path = render(tmp_path / "a.mp4", Clip(frames=75))
+    media, index = probe(path)
+    probed = replace(media, audio=(AudioInfo("aac", 2, RATE, 3000),))
+    found = [values for _, values in SoundLevels().listen(path, probed, index, Stretch(0, 75), DecodeLimits())]
+    assert len(found) == 75
+    assert all((each.values == FLOOR_DBFS).all() for each in found)
 
 
 @pytest.mark.parametrize(
