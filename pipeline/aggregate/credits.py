@@ -31,9 +31,10 @@ def end_credits(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
     """The end credits: at most one stretch, the longest that qualifies."""
     plain = evidence.column(PLAIN)
     cards = [s for s in _free(evidence, others) if is_card(s, float(plain[s.frame]))]
+    edges = evidence.edges(others)
     found = []
     for group in _groups(evidence, cards, END_GAP_S, others):
-        start, end = limits(evidence, group, evidence.edges(others))
+        start, end = limits(evidence, group, edges)
         late = evidence.seconds[start] >= END_SHARE * evidence.length_s
         if late and evidence.lasts(start, end) >= END_S and _closes(evidence, group, end):
             found.append(Cue("EndCredits", start, end, _end_confidence(evidence, group, end)))
@@ -76,14 +77,14 @@ def _end_confidence(evidence: CueEvidence, group: Sequence[TextSample], end: int
 def opening_credits(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
     """The opening credits: cards and titles, one soon after the other, some of which speak of people and their work."""
     titles = [sample for sample in _free(evidence, others) if sample.lines]
-    lead = _lead(evidence, others)
+    lead, edges = _lead(evidence, others), evidence.edges(others)
     found = []
     for texts in _groups(evidence, titles, OPENING_GAP_S, others):
         speaking = [sample for sample in texts if sample.credits]
         if not speaking:
             continue
         group = _until_named(evidence, texts, speaking[-1], others)
-        start, end = limits(evidence, group, evidence.edges(others))
+        start, end = limits(evidence, group, edges)
         begin, stop = ((evidence.seconds[[start, end]] - lead) / (evidence.length_s - lead)).tolist()
         opens = begin <= OPENING_SHARE and stop <= OPENED_SHARE and evidence.lasts(start, end) >= OPENING_S
         if opens and len(speaking) >= OPENING_SAMPLES and says_credits(_words(group)):

@@ -37,15 +37,14 @@ def technical_cues(evidence: CueEvidence, black: Sequence[Cue]) -> list[Cue]:
 def content(evidence: CueEvidence, others: Sequence[Cue]) -> list[Cue]:
     """What no other cue claims; as sure as the less sure of the two cues beside it, wholly at the ends of the video."""
     free = np.ones(evidence.frames, bool)
+    beside: dict[int, float] = {}
     for cue in others:
         free[cue.start : cue.end + 1] = False
+        for edge in (cue.start, cue.end + 1):
+            beside[edge] = min(cue.confidence, beside.get(edge, 100.0))
     lengths = np.diff(evidence.seconds) * ~evidence.dark
     return [
-        Cue("Content", start, end, min((cue.confidence for cue in others if _touches(cue, start, end)), default=100.0))
+        Cue("Content", start, end, min(beside.get(start, 100.0), beside.get(end + 1, 100.0)))
         for start, end in runs(free)
         if lengths[start : end + 1].sum() >= min(CONTENT_S, evidence.length_s / 4)
     ]
-
-
-def _touches(cue: Cue, start: int, end: int) -> bool:
-    return start - 1 <= cue.end <= end or start <= cue.start <= end + 1

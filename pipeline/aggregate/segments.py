@@ -117,7 +117,8 @@ class SegmentTimeline:
         levels = self._values[self._stages.sound][:, 0]
         black = black_cues(self._values[self._stages.black], levels, self._request.black)
         silent = [cue for cue in black if is_silent(cue, levels)]
-        cues = technical_cues(self._evidence(end_s), silent) + [cue for cue in black if cue not in silent]
+        sounding = [cue for cue in black if not is_silent(cue, levels)]
+        cues = technical_cues(self._evidence(end_s), silent) + sounding
         for cue in sorted(cues, key=lambda cue: (cue.start, cue.end)):
             if cue.confidence >= self._request.cue_confidence:
                 body = self._body(TECHNICAL_CUE, cue.start, cue.end)

@@ -109,6 +109,12 @@ def test_a_video_of_one_picture_is_content() -> None:
     assert cues(FILM) == [("Content", 0, 499)]
 
 
+def test_content_is_as_sure_as_the_less_sure_of_what_it_lies_between() -> None:
+    black = [Cue("BlackFrames", 100, 199, 80), Cue("BlackFrames", 300, 349, 60), Cue("BlackFrames", 420, 499, 90)]
+    found = [cue for cue in technical_cues(evidence([FILM]), black) if cue.kind == "Content"]
+    assert [(cue.start, cue.end, cue.confidence) for cue in found] == [(0, 99, 80), (200, 299, 60), (350, 419, 60)]
+
+
 def test_bars_in_the_middle_of_a_recording_are_found_and_disturbances_bridged() -> None:
     found = cues(FILM, BARS, Part(5, change=20), BARS, FILM, Part(6, bars=1.0), FILM)
     assert found == [("Content", 0, 499), ("ColorBars", 500, 654), ("Content", 655, 1660)]
