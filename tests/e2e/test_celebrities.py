@@ -118,6 +118,15 @@ def test_an_export_fills_another_installation_and_people_can_be_removed(
     assert (again.returncode, "lmm1" in again.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("content", ["{", '{"FaceModelVersion": "1", "Celebrities": ["Ann"]}'])
+def test_a_file_that_is_no_export_is_refused(reelsight: Reelsight, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "people.json"
+    file.write_text(content)
+    done = reelsight("import", str(file), data_dir=tmp_path / "data")
+    assert done.returncode == 1
+    assert "is not a file of `reelsight celebrities export`" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("files", "told"),
     [

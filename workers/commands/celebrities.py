@@ -125,7 +125,7 @@ def _restore(services: Services, file: Path) -> None:
         content = json.loads(file.read_text(encoding="utf-8"))
         version, entries = content["FaceModelVersion"], content["Celebrities"]
         people = [(person_of(entry, f"{file}, entry {n}"), list(_known(entry))) for n, entry in enumerate(entries, 1)]
-    except (UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(f"{file} is not a file of `reelsight celebrities export`: {error!r}") from error
     if version != FACE_MODEL_VERSION:
         raise SetupError(f"{file} has faces of model version {version}; this installation has {FACE_MODEL_VERSION}.")
