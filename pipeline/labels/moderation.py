@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Literal
+
+from pipeline.labels.vocabulary import rows
 
 EvidenceKind = Literal["label", "sexy", "explicit", "part"]
 MODEL_VERSION = "7.0"
@@ -54,12 +55,8 @@ class Category:
 @cache
 def taxonomy() -> Mapping[str, Category]:
     """Name -> category, parents before their children."""
-    text = files(__package__).joinpath("moderation.tsv").read_text(encoding="utf-8")
     found: dict[str, Category] = {}
-    for line in text.splitlines():
-        if line.startswith("#"):
-            continue
-        name, parent, clues = line.split("\t")
+    for name, parent, clues in rows("moderation.tsv"):
         above = (parent, *found[parent].parents) if parent else ()
         found[name] = Category(name, above, tuple(_clue(part) for part in clues.split(";") if part))
     return found
