@@ -116,6 +116,8 @@ def test_an_export_fills_another_installation_and_people_can_be_removed(
     assert "lmm1" not in reelsight("list", data_dir=other).stdout
     again = reelsight("remove", "lmm1", data_dir=other)
     assert (again.returncode, "lmm1" in again.stderr) == (1, True)
+    nowhere = reelsight("export", str(tmp_path / "none" / "gallery.json"))
+    assert (nowhere.returncode, "cannot be written: No such file" in nowhere.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("content", ["{", '{"FaceModelVersion": "1", "Celebrities": ["Ann"]}'])
@@ -137,6 +139,7 @@ def test_a_file_that_is_no_export_is_refused(reelsight: Reelsight, tmp_path: Pat
         ({"people.json": "{", "Ann/1.jpg": ""}, "cannot be read"),
         ({"people.json": '[{"Name": "Ann"}, {"Name": "ann"}]', "Ann/1.jpg": ""}, "more than once"),
         ({"Ann/1.jpg": "not a picture"}, "invalid image format"),
+        ({"Ann/1.jpg": "not a picture"}, "0 people, 0 photos imported, 1 left out"),
     ],
 )
 def test_a_folder_that_makes_no_sense_is_refused(
@@ -149,5 +152,5 @@ def test_a_folder_that_makes_no_sense_is_refused(
         (folder / name).write_text(content)
     done = reelsight("import", str(folder), data_dir=tmp_path / "data")
     assert done.returncode == 1
-    assert told in done.stderr
+    assert told in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

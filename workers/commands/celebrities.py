@@ -53,7 +53,9 @@ def import_(data_dir: Path | None, path: Path) -> None:
     kept, refused = _imported(services, _models(settings), people)
     for photo, reason in refused:
         click.echo(f"left out {photo}: {reason}", err=True)
-    click.echo(f"{len(people)} people, {kept} photos imported, {len(refused)} left out")
+    useless = {photo for photo, _ in refused}
+    named = sum(not useless.issuperset(person.photos) for person in people)
+    click.echo(f"{named} people, {kept} photos imported, {len(refused)} left out")
     if not kept:
         raise SetupError("No photo could be imported.")
 
@@ -95,7 +97,10 @@ def export(data_dir: Path | None, file: Path) -> None:
     with reading(services.engine) as connection:
         known = [who.wire | {"Faces": list(_faces(connection, who.id))} for who, _ in store.listed(connection)]
     content = {"FaceModelVersion": FACE_MODEL_VERSION, "Celebrities": known}
-    file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    try:
+        file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SetupError(f"{file} cannot be written: {error.strerror}.") from error
     click.echo(f"{file}: {len(known)} people")
 
 
