@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.catalog import OPERATIONS
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 Reelsight = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -36,7 +38,7 @@ def test_analyze_writes_one_answer_per_analysis(
     done = reelsight("analyze", str(video), "--out", str(tmp_path / "out"), models_dir=str(models_dir))
     assert done.returncode == 0, done.stderr
     answers = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "out").iterdir()}
-    assert set(answers) == {"labels", "faces", "segments"}
+    assert set(answers) == {operation.analysis for operation in OPERATIONS.values()}
     shots = [s for s in answers["segments"]["Segments"] if s["Type"] == "SHOT"]
     assert [s["StartFrameNumber"] for s in shots] == [0, 116]  # the clip has one hard cut
     assert answers["labels"]["VideoMetadata"]["Codec"] == "mpeg2video"
@@ -48,6 +50,17 @@ def test_analyze_says_what_it_cannot_do(reelsight: Reelsight, tmp_path: Path) ->
     assert unknown.returncode == 2
     assert "smells" in unknown.stderr
     assert reelsight("analyze", str(tmp_path / "absent.mp4")).returncode == 2
+
+
+@pytest.mark.weights
+def test_analyze_says_where_it_cannot_write(
+    reelsight: Reelsight, media: Path, models_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    clip, out = media / "videos/cityCC0.mpg", tmp_path / "file" / "out"
+    done = reelsight("analyze", str(clip), "--analyses", "faces", "--out", str(out), models_dir=str(models_dir))
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert f"{out} cannot be made" in done.stderr
 
 
 @pytest.mark.weights

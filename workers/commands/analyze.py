@@ -15,6 +15,7 @@ from pipeline.analyze import analyze as analyze_video
 from pipeline.catalog import OPERATIONS, STEP
 from pipeline.commandline import data_dir_option
 from pipeline.conduct.limits import decode_limits
+from pipeline.errors import SetupError
 from pipeline.models.library import Library
 from pipeline.models.threads import cores
 from pipeline.settings import Settings, settings_of
@@ -62,7 +63,10 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path, pe
     requests = {NAMES[name]: _request(settings, name, people) for name in wanted}
     pulled(models, {name for operation in requests for name in analyses.load(operation).models()})
     known = Known(settings, models, people)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"{out} cannot be made: {error.strerror}.") from error
     with tqdm(unit="frame", disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
