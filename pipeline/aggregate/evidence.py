@@ -25,12 +25,12 @@ from operator import mul
 import numpy as np
 
 from pipeline.aggregate.conclusions import Instance, Instances, concluded
+from pipeline.detect.objects import PERSON
 from pipeline.detect.types import Detections, Faces, Tags
 from pipeline.labels.sources import FACE
 from pipeline.labels.vocabulary import vocabulary
 from pipeline.media.types import F32
 
-PERSON = 0
 PERSON_ODDS = 1.5
 THING_ODDS, THING_POWER = 0.7, 1.2
 TAG_SHARE, TAG_CAP = 0.01, 0.1

@@ -21,7 +21,7 @@ from pipeline.aggregate.reunion import reunited
 from pipeline.aggregate.stitching import stitched
 from pipeline.aggregate.tracklets import SURE, Linker, Sample, Tracklet
 from pipeline.aggregate.types import Record
-from pipeline.detect.appearance import PERSON
+from pipeline.detect.objects import PERSON
 from pipeline.detect.types import Appearances, Detections, Embeddings, Faces
 from pipeline.media.types import F32, Timestamp
 

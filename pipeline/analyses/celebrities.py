@@ -31,8 +31,8 @@ class CelebrityAnalysis:
     ) -> Aggregator:
         """One item per known face and sample."""
         del index
-        step, aspect = step_ms(OPERATION, parameters), float(media.sample_aspect_ratio * media.width / media.height)
-        sightings = Sightings(f"faces-{step}ms", f"face-embeddings-{step}ms", aspect)
+        step = step_ms(OPERATION, parameters)
+        sightings = Sightings(f"faces-{step}ms", f"face-embeddings-{step}ms", media.aspect)
         return CelebrityTimeline(sightings, galleries.celebrities())
 
 

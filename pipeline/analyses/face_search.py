@@ -34,8 +34,8 @@ class FaceSearchAnalysis:
         del index
         name = parameters["CollectionId"]
         gallery = galleries.collection(name) if name else None
-        step, aspect = step_ms(OPERATION, parameters), float(media.sample_aspect_ratio * media.width / media.height)
-        sightings = Sightings(f"faces-{step}ms", f"face-embeddings-{step}ms", aspect)
+        step = step_ms(OPERATION, parameters)
+        sightings = Sightings(f"faces-{step}ms", f"face-embeddings-{step}ms", media.aspect)
         return FaceSearchTimeline(sightings, gallery, float(parameters.get("FaceMatchThreshold", DEFAULT)))
 
 

@@ -43,8 +43,7 @@ class PersonAnalysis:
     ) -> Aggregator:
         """One item per person and sample."""
         del index, galleries
-        aspect = float(media.sample_aspect_ratio * media.width / media.height)
-        return PersonTimeline(keys(step_ms(OPERATION, parameters)), aspect)
+        return PersonTimeline(keys(step_ms(OPERATION, parameters)), media.aspect)
 
 
 def _stages(models: Models, step: int) -> Sequence[Stage]:

@@ -15,10 +15,10 @@ from itertools import pairwise, product
 import numpy as np
 
 from pipeline.detect.boxes import corners_of, picture_size
+from pipeline.detect.objects import PERSON
 from pipeline.detect.types import Appearances, Detections, Joined
 from pipeline.media.types import F32, U8, Frame
 
-PERSON = 0
 FLOOR = 0.3
 """People detected with a lower score are not looked at: they are too often none."""
 BANDS = (0.12, 0.36, 0.58, 0.9)

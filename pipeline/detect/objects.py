@@ -22,6 +22,8 @@ OVERLAP = 0.6
 SCORE_FLOOR = 0.1
 CANDIDATES = 400
 KEPT = 100
+PERSON = 0
+"""COCO's class of people."""
 MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32) * 255
 

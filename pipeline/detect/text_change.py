@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.detect.quality import LUMA
 from pipeline.detect.text_crops import crop_width, part, sides, straightened
 from pipeline.media.types import F32, U8
 
@@ -18,7 +19,6 @@ SLACK = 0.25
 RELATIVE = 0.15
 LEAST = 3.0
 MOST = 8.0
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +62,5 @@ def _luma(picture: U8, quad: F32) -> F32:
     margin = MARGIN * height / max(width, 1e-6)
     wide = part(quad, -margin, 1 + margin)
     blocks = max(1, round(crop_width(wide) * HEIGHT / 48 / BLOCK))
-    luma: F32 = straightened(picture, wide, blocks * BLOCK, HEIGHT) @ _LUMA
+    luma: F32 = straightened(picture, wide, blocks * BLOCK, HEIGHT) @ LUMA
     return luma

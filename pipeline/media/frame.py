@@ -99,7 +99,7 @@ class DecodedFrame:
     @property
     def aspect(self) -> float:
         """Width over height of the picture as a viewer sees it."""
-        return float(self._media.sample_aspect_ratio * self.width / self.height)
+        return self._media.aspect
 
     @property
     def color_range(self) -> ColorRange:

@@ -97,6 +97,11 @@ class MediaInfo:
     size_bytes: int
     counted: bool = False
 
+    @property
+    def aspect(self) -> float:
+        """Width over height of the picture as a viewer sees it."""
+        return float(self.sample_aspect_ratio * self.width / self.height)
+
 
 @dataclass(frozen=True, slots=True)
 class FrameIndex:
