@@ -40,7 +40,7 @@ def test_signatures_are_checked(installation: Installation, client: httpx.Client
 
 
 def test_a_presigned_request_is_served(installation: Installation, client: httpx.Client) -> None:
-    headers = {"X-Amz-Target": "RekognitionService.CreateCollection", "Content-Type": JSON}
+    headers = {"X-Amz-Target": "RekognitionService.ListStreamProcessors", "Content-Type": JSON}
     request = AWSRequest("POST", f"{installation.url}/", headers)
     SigV4QueryAuth(Credentials(installation.key.id, installation.key.secret), "rekognition", "us-east-1").add_auth(
         request
@@ -51,7 +51,7 @@ def test_a_presigned_request_is_served(installation: Installation, client: httpx
 
 @pytest.mark.parametrize("public", ["https://video.example", "https://Video.Example:443/"])
 def test_behind_a_proxy_clients_sign_the_public_host(installation: Installation, public: str) -> None:
-    headers = {"X-Amz-Target": "RekognitionService.ListFaces", "Content-Type": JSON}
+    headers = {"X-Amz-Target": "RekognitionService.ListStreamProcessors", "Content-Type": JSON}
     signed = signed_headers("https://video.example/", installation.key, b"{}", headers)
     fields = [*((k.lower(), v) for k, v in signed.items()), ("host", "10.0.0.7:8080")]
     status = {}

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 CLI = Path(sys.executable).with_name("aws")
 SDK = "@aws-sdk/client-rekognition"
 SCRIPT = """
-const {{ RekognitionClient, StartLabelDetectionCommand, GetLabelDetectionCommand, ListFacesCommand }} = require("{sdk}");
+const {{ RekognitionClient, StartLabelDetectionCommand, GetLabelDetectionCommand, DescribeStreamProcessorCommand }} = require("{sdk}");
 const client = new RekognitionClient({{ endpoint: process.env.ENDPOINT, region: "us-east-1", maxAttempts: 1 }});
 const error = (e) => ({{ name: e.name, message: e.message, status: e.$metadata.httpStatusCode, id: e.$metadata.requestId }});
 (async () => {{
@@ -27,7 +27,7 @@ const error = (e) => ({{ name: e.name, message: e.message, status: e.$metadata.h
   const page = await client.send(new GetLabelDetectionCommand({{ JobId }}));
   const invalid = await client.send(new GetLabelDetectionCommand({{ JobId: "no spaces" }})).catch(error);
   const unknown = await client.send(new GetLabelDetectionCommand({{ JobId: "unknown" }})).catch(error);
-  const unbuilt = await client.send(new ListFacesCommand({{ CollectionId: "c" }})).catch(error);
+  const unbuilt = await client.send(new DescribeStreamProcessorCommand({{ Name: "n" }})).catch(error);
   console.log(JSON.stringify({{ JobId, page, invalid, unknown, unbuilt }}));
 }})();
 """

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.aggregate.types import Match
-from pipeline.conduct.galleries import galleries
 from pipeline.conduct.sweep import sweep
 from pipeline.errors import JobFailed
+from pipeline.faces.galleries import galleries
 from pipeline.services import Services
 from pipeline.store import celebrities, collections
 from pipeline.store.celebrities import Celebrity
