@@ -98,3 +98,11 @@ def test_everybody_is_kept(count: int) -> None:
     ]
     begins = [begin for person in grouped(shots, {}) for begin in person]
     assert sorted(begins) == sorted(20 * shot for shot in range(3) for _ in range(count))
+
+
+def test_a_face_is_known_again_after_hundreds_of_others() -> None:
+    shots = [[track(100 * k, 100 * k + 10, 0, colour=k % 300)] for k in range(301)]
+    vectors = {(100 * k, 0): face(k % 300) for k in range(301)}
+    people = grouped(shots, vectors)
+    assert people[0] == [0, 30000]
+    assert people[1:] == [[100 * k] for k in range(1, 300)]
