@@ -28,7 +28,7 @@ from pipeline.media.types import F32, Timestamp
 BRIDGED_MS = 1000
 """Longest gap that is filled with interpolated boxes."""
 CERTAIN = 0.9
-"""Least chance that at least one of somebody's detections is right."""
+"""Least chance that at least one of somebody's detections is right; an even chance for each is enough in shots of so few samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ class PersonTimeline:
         """All items, by person."""
         del end
         self._shots.append(stitched(self._linker.cut(), self._aspect))
-        people = [path for person in reunited(self._shots, self._vectors) if _is_certain(path := self._path(person))]
+        paths = [self._path(person) for person in reunited(self._shots, self._vectors)]
+        people = [path for path in paths if _is_certain(path, self._samples_beside(path[0].sample))]
         for number, path in enumerate(sorted(people, key=lambda path: (path[0].sample, path[0].row))):
             yield from (self._record(number, seen) for seen in path)
 
@@ -135,6 +136,12 @@ class PersonTimeline:
             Seen(number, box, float(score), rows.get(number, -1))
             for number, box, score in zip(wanted, boxes, likely, strict=True)
         ]
+
+    def _samples_beside(self, sample: int) -> int:
+        """How many samples the shot of this one has."""
+        limits = [0, *self._cuts, len(self._times)]
+        place = bisect_right(limits, sample)
+        return limits[place] - limits[place - 1]
 
     def _with_gaps(self, samples: F64) -> list[int]:
         """The samples, and those in short gaps between them."""
@@ -160,6 +167,7 @@ def _interpolated(wanted: Sequence[int], samples: F64, places: F64) -> F64:
     return np.stack([np.interp(wanted, samples, column) for column in places.T], axis=1)
 
 
-def _is_certain(path: Sequence[Seen]) -> bool:
+def _is_certain(path: Sequence[Seen], samples: int) -> bool:
+    """Whether somebody was there, seen in a shot of so many samples."""
     wrong = np.prod([1 - seen.score for seen in path if seen.row >= 0 and seen.score >= SURE])
-    return bool(1 - wrong >= CERTAIN)
+    return bool(1 - wrong >= min(CERTAIN, 1 - 0.5**samples))

@@ -181,3 +181,17 @@ def test_one_body_in_two_boxes_is_one_person(gap: float) -> None:
         samples.append((time, {KEYS.objects: both, KEYS.looks: Appearances(looks.vectors[rows], looks.scene)}))
     records = tracked(samples)
     assert [r.index for r in records] == [0] * len(samples)
+
+
+@pytest.mark.parametrize(
+    ("score", "samples", "people"), [(0.6, 1, 1), (0.8, 2, 1), (0.6, 2, 0), (0.6, 20, 0), (0.45, 1, 0)]
+)
+def test_a_shot_of_few_samples_needs_no_more_of_them(score: float, samples: int, people: int) -> None:
+    """Somebody seen once: enough where there is only one frame, too little in the midst of many."""
+    found = list(frames([Walker((0.3, 0.3), (0, 0), hidden=[(0.1, 100)])], samples * 0.2))
+    weak = [(time, {**seen, KEYS.objects: scored(seen[KEYS.objects], score)}) for time, seen, _ in found]
+    assert len({r.index for r in tracked(weak)}) == people
+
+
+def scored(objects: Detections, score: float) -> Detections:
+    return replace(objects, scores=np.full(len(objects.scores), score, np.float32))
