@@ -78,7 +78,7 @@ def test_two_at_once_are_never_one() -> None:
     assert grouped(shots, {(2, 0): face(1), (2, 1): face(1)}) == [[0], [0]]
 
 
-@given(st.permutations(range(4)), st.integers(0, 1000))
+@given(st.permutations(range(4)), st.integers(0, 900))  # seeds from 1000 on are those of the people
 @settings(max_examples=20)
 def test_several_who_change_places_at_a_cut_are_sorted_out(order: list[int], seed: int) -> None:
     before = [track(0, 10, row, colour=row) for row in range(4)]
