@@ -48,6 +48,8 @@ EDGE_WIDTH = 0.03
 """In sides of the face's box: how sure landmarks are where they lie."""
 YEARS, YEARS_PER_YEAR, REACH = 2.0, 0.08, 1.6
 SPREADS = 1.28
+WIDEST = 40
+"""Years that an AgeRange may span: wider ones say nothing."""
 
 _HAPPY_SMILES, _OTHER_SMILES = 0.95, 0.1
 _SMILES = [SHAPES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
@@ -68,7 +70,7 @@ def trait_detail(traits: FaceTraits, row: int, steady: Steady) -> dict[str, Any]
     smile = _beyond(float(traits.shapes[row, _SMILES].mean()), SMILE, SMILE_WIDTH)
     roll, yaw, pitch = (round(float(angle), 4) for angle in traits.pose[row])
     detail = {
-        "AgeRange": age_range(steady.age, float(traits.ages[row, 1])),
+        **age_range(steady.age, float(traits.ages[row, 1])),
         "Smile": _verdict(smile),
         "Sunglasses": _verdict(steady.sunglasses),
         "Eyeglasses": _verdict(steady.eyeglasses),
@@ -90,15 +92,17 @@ def occlusion(faces: Faces, row: int, steady: Steady) -> dict[str, Any]:
     return {"FaceOccluded": _verdict(max(shares))} if max(shares) >= 0.5 else {}
 
 
-def age_range(age: float, spread: float) -> dict[str, int]:
-    """An AgeRange that holds the true age eight times in ten.
+def age_range(age: float, spread: float) -> dict[str, dict[str, int]]:
+    """AgeRange, which holds the true age eight times in ten; nothing where it would span more than `WIDEST` years and so say nothing.
 
     Args:
         age: Estimate in years.
         spread: The network's own standard deviation in years.
     """
     reach = max(REACH * (YEARS + YEARS_PER_YEAR * age), SPREADS * spread)
-    return {"Low": max(0, round(age - reach)), "High": max(1, round(age + reach))}
+    if 2 * reach > WIDEST:
+        return {}
+    return {"AgeRange": {"Low": max(0, round(age - reach)), "High": max(1, round(age + reach))}}
 
 
 def emotions(probabilities: F32, smile: float) -> list[dict[str, Any]]:

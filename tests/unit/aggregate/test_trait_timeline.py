@@ -145,13 +145,14 @@ def test_a_smile_speaks_for_happiness() -> None:
     assert emotions(even, 0.0)[-1]["Type"] == "HAPPY"
 
 
-@given(st.floats(0, 80), st.floats(0, 20))
+@given(st.floats(0, 80), st.floats(0, 15))
 def test_the_range_of_ages_holds_the_estimate_and_widens_with_age_and_doubt(age: float, spread: float) -> None:
-    found = age_range(age, spread)
+    found = age_range(age, spread)["AgeRange"]
     assert 0 <= found["Low"] <= age + 0.5
     assert age - 0.5 <= found["High"]
     assert found["High"] - found["Low"] >= min(age, 3.2) + 2
-    assert age_range(age, 30)["High"] > age_range(age, 0)["High"]
+    assert age_range(age, 15)["AgeRange"]["High"] > age_range(age, 0)["AgeRange"]["High"]
+    assert age_range(age, 16) == {}, "a range that says nothing is left out"
 
 
 def test_one_odd_sample_changes_neither_gender_nor_age() -> None:
