@@ -1,6 +1,7 @@
 """The stages that several analyses share: in one pass each of them looks at a frame once, whoever asks for it.
 
 A stage's key says what it finds and how often; stages of one kind share a lane, so that analyses with other steps share frames as well.
+Only text is read step by step: what is carried forward depends on the frames between.
 """
 
 from collections.abc import Iterable
@@ -89,6 +90,5 @@ def text_box_stage(models: Models, step_ms: int) -> Stage:
 def text_stage(models: Models, step_ms: int) -> Stage:
     """`TextLines`: what is written; needs the model `text_reading.MODEL` and `text_box_stage` with the same step."""
     detector = text_lines.TextLineDetector(text_reading.Reader(models.load(text_reading.MODEL)))
-    # What is carried forward depends on the frames between, so each step has a lane of its own.
     key = f"text-{step_ms}ms"
     return Stage(key, detector, Every(step_ms), needs=f"text-boxes-{step_ms}ms", lane=key)
