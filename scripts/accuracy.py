@@ -71,7 +71,8 @@ def main() -> None:
             write(out, IDENTITIES, SIMILARITY, identity_pairs(arguments.media, models))
         figures = score(arguments.media, reader(out, wanted), only)
     if arguments.peers:
-        peers.record(arguments.media, score(arguments.media, reader(arguments.peers, wanted), only))
+        compared = [name for name in only if FIGURES[name].peer]
+        peers.record(arguments.media, score(arguments.media, reader(arguments.peers, wanted), compared))
     print(table(figures, peers.recorded(arguments.media)))
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
