@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from time import monotonic, perf_counter
@@ -134,8 +135,7 @@ def run(
     heard = {}
     for key, stage in by_key.items():
         if isinstance(stage.detector, Listener):
-            renewal.now(done)
-            heard[key] = _heard(stage.detector, path, media, index, stretch, limits)
+            heard[key] = _heard(stage.detector, path, media, index, stretch, limits, partial(renewal.at, done))
     renewal.now(stretch.stop)
     return {key: heard[key] if key in heard else lanes.result(key, source.decode_s) for key in by_key}
 
@@ -147,13 +147,31 @@ def _heard(
     index: FrameIndex,
     stretch: Stretch,
     limits: DecodeLimits,
+    beat: Callable[[], None],
 ) -> StageResult:
-    begun = perf_counter()
+    begun, pulse = perf_counter(), _Kept(beat)
     try:
-        found, error = list(listener.listen(path, media, index, stretch, limits)), None
-    except Exception as raised:  # concerns this stage alone
-        found, error = [], raised
+        found, error = list(listener.listen(path, media, index, stretch, limits, pulse)), None
+    except Exception as raised:
+        if raised is pulse.raised:  # the run is over, as `renew` says
+            raise
+        found, error = [], raised  # concerns this stage alone
     return StageResult(found, error, Timings(0.0, 0.0, perf_counter() - begun))
+
+
+class _Kept:
+    """Calls a function and remembers what it raised."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self.raised: BaseException | None = None
+
+    def __call__(self) -> None:
+        try:
+            self._call()
+        except BaseException as error:
+            self.raised = error
+            raise
 
 
 class Lanes:

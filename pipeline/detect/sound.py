@@ -1,6 +1,6 @@
 """How loud it is while each frame is shown."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +30,13 @@ class SoundLevels:
     """
 
     def listen(
-        self, path: str | Path, media: MediaInfo, index: FrameIndex, stretch: Stretch, limits: DecodeLimits
+        self,
+        path: str | Path,
+        media: MediaInfo,
+        index: FrameIndex,
+        stretch: Stretch,
+        limits: DecodeLimits,
+        beat: Callable[[], None],
     ) -> Iterator[tuple[int, Values]]:
         """Levels of the frames of the stretch.
 
@@ -42,6 +48,7 @@ class SoundLevels:
             begin, end = (Fraction(round(edge * 1_000_000), 1_000_000) for edge in meter.edges[[0, -1]])
             for samples in heard(path, media, index, begin, end + Fraction(1, 1_000_000), limits):
                 meter.add(samples)
+                beat()
         for frame, values in zip(range(stretch.start, stretch.stop), meter.levels(), strict=True):
             yield frame, Values(values)
 

@@ -1,6 +1,6 @@
 """What detectors answer: columnar detections in ratios of the displayed frame, and the two shapes a detector may have."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -221,9 +221,17 @@ class Listener(Protocol[Found_co]):
     """Looks at other parts of the file than its pictures, for example at the sound."""
 
     def listen(
-        self, path: str | Path, media: MediaInfo, index: FrameIndex, stretch: Stretch, limits: DecodeLimits
+        self,
+        path: str | Path,
+        media: MediaInfo,
+        index: FrameIndex,
+        stretch: Stretch,
+        limits: DecodeLimits,
+        beat: Callable[[], None],
     ) -> Iterable[tuple[int, Found_co]]:
         """Answers for frames of the stretch, in order; they must not depend on where the video was cut.
+
+        `beat` is called whenever the work has come on a little; what it raises ends it.
 
         Raises:
             MediaError: the file cannot be read.

@@ -149,6 +149,7 @@ class _Source:
         for packet in _until_broken(packets):
             if monotonic() - progress > self.limits.stall_s:
                 raise MediaError(f"Decoding the sound made no progress for {self.limits.stall_s:.0f} seconds.")
+            progress = monotonic()  # sound may stand far behind its pictures: reading on is progress, too
             if packet.stream_index not in numbers:
                 # The pictures are the clock: single packets of sound may have wild times.
                 if is_heard and self._is_behind(packet, end + INTERLEAVED_S):
@@ -161,7 +162,6 @@ class _Source:
                 require_damage(error)
                 continue
             for frame in frames:
-                progress = monotonic()
                 yield packet, frame  # type: ignore[misc]
 
     def _is_behind(self, packet: "Packet[Stream]", moment: Fraction) -> bool:

@@ -32,7 +32,7 @@ def levels(path: Path, *cuts: int) -> F32:
     found = [
         answer
         for start, stop in pairwise(edges)
-        for answer in SoundLevels().listen(path, media, index, Stretch(start, stop), DecodeLimits())
+        for answer in SoundLevels().listen(path, media, index, Stretch(start, stop), DecodeLimits(), lambda: None)
     ]
     assert [frame for frame, _ in found] == list(range(media.frame_count))
     return np.array([values.values for _, values in found])
@@ -85,7 +85,9 @@ def test_sound_that_only_the_probe_has_seen_is_silence(tmp_path: Path, monkeypat
     path = render(tmp_path / "a.mp4", Clip(frames=75))
     media, index = probe(path)
     probed = replace(media, audio=(AudioInfo("aac", 2, RATE, 3000),))
-    found = [values for _, values in SoundLevels().listen(path, probed, index, Stretch(0, 75), DecodeLimits())]
+    found = [
+        values for _, values in SoundLevels().listen(path, probed, index, Stretch(0, 75), DecodeLimits(), lambda: None)
+    ]
     assert len(found) == 75
     assert all((each.values == FLOOR_DBFS).all() for each in found)
 
@@ -121,7 +123,8 @@ def test_damage_in_the_sound_is_silence(tmp_path: Path) -> None:
     path.write_bytes(raw)
     media, index = probe(path)
     found = [
-        v.values[0] for _, v in SoundLevels().listen(path, media, index, Stretch(0, len(index.pts)), DecodeLimits())
+        v.values[0]
+        for _, v in SoundLevels().listen(path, media, index, Stretch(0, len(index.pts)), DecodeLimits(), lambda: None)
     ]
     assert len(found) == len(index.pts)
     assert max(found) == pytest.approx(-20, abs=2)

@@ -1,7 +1,7 @@
 """Stages that share a walk, work on what others found, look at samples with context, or listen."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.analyses.types import Stage
 from pipeline.detect.types import Joined, Values
-from pipeline.errors import MediaError
+from pipeline.errors import LeaseLost, MediaError
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.probe import probe
 from pipeline.media.sampling import sampled
@@ -96,10 +96,17 @@ class Hears:
     fails: bool = False
 
     def listen(
-        self, path: str | Path, media: MediaInfo, index: FrameIndex, stretch: Stretch, limits: DecodeLimits
+        self,
+        path: str | Path,
+        media: MediaInfo,
+        index: FrameIndex,
+        stretch: Stretch,
+        limits: DecodeLimits,
+        beat: Callable[[], None],
     ) -> Iterable[tuple[int, Values]]:
         if self.fails:
             raise MediaError("no sound")
+        beat()
         return [(n, Values(np.asarray([n], np.float32))) for n in range(stretch.start, stretch.stop)]
 
 
@@ -181,6 +188,20 @@ def test_a_listener_needs_no_pictures_and_fails_alone(opened: Opened) -> None:
     results = run(*opened, Stretch(5, 9), stages, nothing)
     assert values(results["hears"]) == [(n, n) for n in range(5, 9)]
     assert isinstance(results["deaf"].error, MediaError)
+
+
+def test_listening_keeps_the_lease_and_ends_with_it(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.run._RENEW_S", 0.0)
+    told: list[int] = []
+    stages = [Stage("hears", Hears(), EveryFrame())]
+    run(*opened, Stretch(5, 9), stages, told.append)
+    assert told == [0, 4]
+
+    def lost(_: int) -> None:
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        run(*opened, Stretch(5, 9), stages, lost)
 
 
 def test_lost_frames_are_bridged_between_samples_too(tmp_path: Path) -> None:
