@@ -31,7 +31,7 @@ class Photos:
             for photo in person.photos:
                 try:
                     seen = photo_face(models, photo)
-                except RequestError as error:
+                except (RequestError, OSError) as error:
                     click.echo(f"left out {photo}: {error}", err=True)
                     continue
                 image = str(uuid.uuid5(uuid.NAMESPACE_OID, seen.digest))
