@@ -77,7 +77,7 @@ def trait_detail(traits: FaceTraits, row: int, steady: Steady) -> dict[str, Any]
         "Gender": {"Value": "Male" if male >= 0.5 else "Female", "Confidence": percent(max(male, 1 - male))},
         "EyesOpen": _verdict(open_eyes),
         "MouthOpen": _verdict(_beyond(float(traits.gaps[row, 1]), LIPS, LIPS_WIDTH)),
-        "Emotions": emotions(traits.emotions[row], smile),
+        "Emotions": emotions(steady.emotions, smile),
         "Landmarks": landmarks(traits.landmarks[row]),
         "Pose": {"Roll": roll, "Yaw": yaw, "Pitch": pitch},
     }

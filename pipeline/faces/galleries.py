@@ -82,4 +82,4 @@ def _index(services: Services, collection: Collection) -> FaceIndex:
 
 
 def _gone(name: str) -> JobFailed:
-    return JobFailed(f"There is no collection {name}.")
+    return JobFailed(f"The collection id: {name} does not exist: it was deleted while the job ran.")

@@ -65,7 +65,7 @@ def test_an_account_has_its_own_collections_only(services: Services) -> None:
     keep(services.engine, people(1, 5))
     assert galleries(services, "4" * 12).collection("people").search(people(1, 5), -1.0, 5) == [[]] * 5
     create(services.engine, name="mine")
-    with pytest.raises(JobFailed, match="There is no collection mine"):
+    with pytest.raises(JobFailed, match="The collection id: mine does not exist"):
         galleries(services, "4" * 12).collection("mine")
 
 
@@ -76,7 +76,7 @@ def test_a_collection_that_is_deleted_meanwhile_fails_the_job(services: Services
     gallery.search(people(1, 1), 0.5, 5)
     with writing(services.engine) as connection:
         collections.remove(connection, ACCOUNT, "people")
-    with pytest.raises(JobFailed, match="There is no collection people"):
+    with pytest.raises(JobFailed, match="The collection id: people does not exist"):
         gallery.search(people(1, 1), 0.5, 5)
     assert len(folders(services)) == 1
     assert sweep(services).face_batches == 1

@@ -185,3 +185,18 @@ def test_samples_without_faces_part_what_lies_before_and_behind() -> None:
     records = told((faces(LEFT), traits((20, 0.2))), nobody, (faces(LEFT), traits((60, 0.9))))
     assert [r.body["Face"]["Gender"]["Value"] for r in records] == ["Female", "Male"]
     assert [r.timestamp_ms for r in records] == [0, 1000]
+
+
+def test_an_outburst_of_one_sample_is_weighed_with_its_neighbours() -> None:
+    calm, angry = (np.eye(len(EMOTIONS), dtype=np.float32)[[EMOTIONS.index(name)]] for name in ("neutral", "angry"))
+    shown = [calm, calm, angry, calm, calm, calm]
+    records = told(*((faces(LEFT), traits((30, 0.9), emotions=each)) for each in shown))
+    anger = [next(e["Confidence"] for e in r.body["Face"]["Emotions"] if e["Type"] == "ANGRY") for r in records]
+    assert anger == pytest.approx([0, 100 / 3, 100 / 3, 100 / 3, 0, 0], abs=0.01)
+    assert all(record.body["Face"]["Emotions"][0]["Type"] == "CALM" for record in records)
+
+
+def test_emotions_of_another_face_do_not_count() -> None:
+    calm, angry = (np.eye(len(EMOTIONS), dtype=np.float32)[[EMOTIONS.index(name)]] for name in ("neutral", "angry"))
+    records = told((faces(LEFT), traits((30, 0.9), emotions=calm)), (faces(RIGHT), traits((30, 0.9), emotions=angry)))
+    assert [record.body["Face"]["Emotions"][0]["Confidence"] for record in records] == pytest.approx([100, 100])
