@@ -11,7 +11,6 @@ import pytest
 from botocore.validate import ParamValidator
 
 from api.protocol import model
-from pipeline.catalog import OPERATIONS
 from pipeline.store import collections, faces
 from pipeline.store.engine import writing
 from pipeline.store.faces import Face, Image, NewFace
@@ -255,8 +254,6 @@ def test_impossible_names_are_refused(client: httpx.Client, installation: Instal
 
 
 def test_a_search_of_faces_needs_its_collection(user: Checked, installation: Installation, name: str) -> None:
-    if "FaceSearch" not in OPERATIONS:
-        pytest.skip("the analysis is not in the catalog")
     installation.services.objects.put("videos", "clip.mp4", b"pictures")
     video = {"S3Object": {"Bucket": "videos", "Name": "clip.mp4"}}
     with pytest.raises(user.boto.exceptions.ResourceNotFoundException, match="The collection id: none does not exist"):

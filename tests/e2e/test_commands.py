@@ -43,6 +43,8 @@ def test_analyze_writes_one_answer_per_analysis(
     assert [s["StartFrameNumber"] for s in shots] == [0, 116]  # the clip has one hard cut
     assert answers["labels"]["VideoMetadata"]["Codec"] == "mpeg2video"
     assert "mpeg2video 720x405" in done.stdout
+    assert "--people" in done.stdout
+    assert "reelsight celebrities import" in done.stdout
 
 
 def test_analyze_says_what_it_cannot_do(reelsight: Reelsight, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from pipeline.settings import Settings, settings_of
 from workers.commands.known import Known
 from workers.commands.pulling import pulled
 
+NOBODY = "nobody to look for; --people names a folder with a folder of photos per person"
 NAMES = {operation.analysis: operation.name for operation in OPERATIONS.values()}
 
 
@@ -79,7 +80,8 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path, pe
     for operation, answer in report.answers.items():
         path = out / f"{OPERATIONS[operation].analysis}.json"
         path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        click.echo(f"{path}: {summary(operation, answer)}")
+        said = answer.get("StatusMessage") or (NOBODY if operation == "FaceSearch" and people is None else "")
+        click.echo(f"{path}: {summary(operation, answer)}" + (f" ({said})" if said else ""))
     click.echo(facts(report))
 
 
