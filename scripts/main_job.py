@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import http.server
 import json
+import math
 import os
 import queue
 import shlex
@@ -129,7 +130,7 @@ def indexed(rekognition: Any, video: Path, faces: list[dict[str, Any]]) -> bool:
     """Whether the clearest face of the video is now the only one of the collection."""
     if not faces:
         return False
-    clearest = max(faces, key=lambda face: face["Face"]["BoundingBox"]["Height"] * face["Face"]["Confidence"])
+    clearest = max(faces, key=lambda item: clearness(item["Face"]))
     step(f"Searching for the clearest face, at {clearest['Timestamp'] / 1000:.1f} s, through the whole video")
     with contextlib.suppress(rekognition.exceptions.ResourceNotFoundException):
         rekognition.delete_collection(CollectionId=COLLECTION)
@@ -141,6 +142,12 @@ def indexed(rekognition: Any, video: Path, faces: list[dict[str, Any]]) -> bool:
         QualityFilter="NONE",
     )
     return bool(answer["FaceRecords"])
+
+
+def clearness(face: dict[str, Any]) -> float:
+    """How well somebody can be known by the face: large, sharp and turned towards the camera."""
+    ahead = max(math.cos(math.radians(face["Pose"]["Yaw"])), 0.0)
+    return float(face["BoundingBox"]["Height"] * face["Quality"]["Sharpness"] * ahead**2)
 
 
 def wait(inbox: "queue.Queue[dict[str, Any]]", awaited: set[str], folder: Path) -> dict[str, str]:
