@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pipeline.aggregate.types import Galleries, Gallery, Match
 from pipeline.errors import JobFailed
 from pipeline.faces.index import CollectionGoneError, FaceIndex
+from pipeline.faces.indices import OtherVersionError, face_index
 from pipeline.media.types import F32
 from pipeline.services import Services
 from pipeline.store import celebrities, collections
-from pipeline.store.collections import FACE_MODEL_VERSION, Collection
+from pipeline.store.collections import Collection
 from pipeline.store.engine import reading
 
 
@@ -73,12 +74,10 @@ class _CelebrityGallery:
 
 
 def _index(services: Services, collection: Collection) -> FaceIndex:
-    if collection.face_model_version != FACE_MODEL_VERSION:
-        raise JobFailed(
-            f"The faces of {collection.name} were indexed with version {collection.face_model_version} of the face model, and this "
-            f"server has {FACE_MODEL_VERSION}; index them anew."
-        )
-    return FaceIndex(services.engine, services.settings.face_matrices_path, collection)
+    try:
+        return face_index(services, collection)
+    except OtherVersionError as error:
+        raise JobFailed(str(error)) from None
 
 
 def _gone(name: str) -> JobFailed:
