@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.images.decode import frame_of
+from pipeline.images.decode import LIMITS, Limits, frame_of
 from pipeline.images.source import StoredImage, content_of
 from pipeline.media.still import Still
 from pipeline.models.types import Models
@@ -43,11 +43,11 @@ class Call:
     request: Mapping[str, Any]
     images: Mapping[str, bytes | StoredImage]
 
-    def picture(self, member: str = "Image") -> Picture:
-        """The decoded image of a member.
+    def picture(self, member: str = "Image", limits: Limits = LIMITS) -> Picture:
+        """The decoded image of a member, within the limits of the operation.
 
         Raises:
             RequestError: it is not an image that can be used.
         """
         content = content_of(self.services.objects, self.images[member])
-        return Picture(frame_of(content, member), hashlib.sha256(content).hexdigest())
+        return Picture(frame_of(content, member, limits), hashlib.sha256(content).hexdigest())

@@ -1,37 +1,58 @@
 """From the bytes of an image to a frame, in the terms of requests."""
 
+from dataclasses import dataclass
+
 from pipeline.errors import MediaError, RequestError
 from pipeline.media.picture import PictureHead, picture_head
 from pipeline.media.still import Still, decode
 
-LEAST_SIDE, GREATEST_SIDE = 80, 10_000
-"""Pixels of either side. Source: Amazon Rekognition developer guide, "Guidelines and quotas"."""
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an operation takes for an image.
+
+    Attributes:
+        least_side: Pixels that either side must have.
+        most_side: Pixels that either side may have.
+        max_bytes: Of the file.
+    """
+
+    least_side: int = 80
+    most_side: int = 10_000
+    max_bytes: int = 15 * 1024**2
 
 
-def frame_of(content: bytes, member: str) -> Still:
+LIMITS = Limits()
+"""Of most operations. Source: Amazon Rekognition developer guide, "Guidelines and quotas"."""
+
+
+def frame_of(content: bytes, member: str, limits: Limits = LIMITS) -> Still:
     """The upright picture; `member` is what messages call it.
 
     Raises:
         RequestError: InvalidImageFormatException, ImageTooLargeException, or InvalidParameterException for one that is too small.
     """
+    if len(content) > limits.max_bytes:
+        raise _too_large(f"{member} has {len(content)} bytes, at most {limits.max_bytes} are allowed.")
     try:
-        _check_sides(picture_head(content), member)
-        return decode(content, GREATEST_SIDE**2)
+        _check_sides(picture_head(content), member, limits)
+        return decode(content, limits.most_side**2)
     except MediaError as error:
         raise RequestError(
             "InvalidImageFormatException", f"Request has invalid image format: {member}: {error}."
         ) from None
 
 
-def _check_sides(head: PictureHead, member: str) -> None:
+def _check_sides(head: PictureHead, member: str, limits: Limits) -> None:
     sides = f"{member}: {head.width} x {head.height} pixels"
-    if max(head.width, head.height) > GREATEST_SIDE:
-        raise RequestError(
-            "ImageTooLargeException",
-            f"Image size is too large: {sides}; the maximum dimension size is {GREATEST_SIDE} pixels.",
-        )
-    if min(head.width, head.height) < LEAST_SIDE:
+    if max(head.width, head.height) > limits.most_side:
+        raise _too_large(f"{sides}; the maximum dimension size is {limits.most_side} pixels.")
+    if min(head.width, head.height) < limits.least_side:
         raise RequestError(
             "InvalidParameterException",
-            f"Request has invalid parameters: {sides}; both sides must have at least {LEAST_SIDE}.",
+            f"Request has invalid parameters: {sides}; both sides must have at least {limits.least_side}.",
         )
+
+
+def _too_large(why: str) -> RequestError:
+    return RequestError("ImageTooLargeException", f"Image size is too large: {why}")

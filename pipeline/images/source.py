@@ -5,11 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.errors import RequestError
+from pipeline.images.decode import LIMITS
 from pipeline.objects.requested import requested, unreadable
 from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectStore
-
-MAX_STORED_BYTES = 15 * 1024**2
-"""Source: Amazon Rekognition developer guide, "Guidelines and quotas": 15 MB in S3; the model itself says 5 MB for bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,10 @@ def image_of(store: ObjectStore, member: str, image: Mapping[str, Any]) -> bytes
         assert inline is not None
         return bytes(inline)
     info = requested(store, s3_object)
-    if info.size_bytes > MAX_STORED_BYTES:
+    if info.size_bytes > LIMITS.max_bytes:
         raise RequestError(
             "ImageTooLargeException",
-            f"Image size is too large: {member}.S3Object has {info.size_bytes} bytes, at most {MAX_STORED_BYTES} are allowed.",
+            f"Image size is too large: {member}.S3Object has {info.size_bytes} bytes, at most {LIMITS.max_bytes} are allowed.",
         )
     return StoredImage(s3_object["Bucket"], s3_object["Name"], s3_object.get("Version"), info.etag)
 

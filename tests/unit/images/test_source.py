@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import RequestError
-from pipeline.images.decode import frame_of
-from pipeline.images.source import MAX_STORED_BYTES, StoredImage, content_of, image_of
+from pipeline.images.decode import LIMITS, Limits, frame_of
+from pipeline.images.source import StoredImage, content_of, image_of
 from pipeline.objects.directory import DirectoryStore
 from tests.support.pictures import corners, flat_jpeg, jpeg, with_exif
 
@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> DirectoryStore:
     one.put("photos", OBJECT["Name"], b"picture")
     one.put("photos", "empty.jpg", b"")
     with (tmp_path / "photos" / "large.jpg").open("wb") as large:
-        large.truncate(MAX_STORED_BYTES + 1)
+        large.truncate(LIMITS.max_bytes + 1)
     return one
 
 
@@ -95,3 +95,19 @@ def test_the_smallest_and_the_longest_picture_are_used() -> None:
     assert frame_of(flat_jpeg(10_000, 80, 100), "Image").width == 10_000
     turned = frame_of(with_exif(jpeg(corners(120, 90, *[(9, 9, 9)] * 4)), 6), "Image")
     assert (turned.width, turned.height) == (90, 120)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (flat_jpeg(63, 100, 0), "InvalidParameterException", "63 x 100 pixels; both sides must have at least 64"),
+        (flat_jpeg(64, 401, 0), "ImageTooLargeException", "64 x 401 pixels; the maximum dimension size is 400"),
+        (flat_jpeg(64, 64, 0).ljust(9001), "ImageTooLargeException", "Image has 9001 bytes, at most 9000 are allowed"),
+    ],
+)
+def test_an_operation_may_have_limits_of_its_own(content: bytes, code: str, words: str) -> None:
+    limits = Limits(least_side=64, most_side=400, max_bytes=9000)
+    assert frame_of(flat_jpeg(64, 400, 0), "Image", limits).height == 400
+    with pytest.raises(RequestError, match=words) as refusal:
+        frame_of(content, "Image", limits)
+    assert refusal.value.code == code
