@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.images.decode import LIMITS, Limits, frame_of
+from pipeline.images.decode import frame_of
+from pipeline.images.limits import LIMITS, Limits
 from pipeline.images.source import StoredImage, content_of
 from pipeline.media.still import Still
 from pipeline.models.types import Models

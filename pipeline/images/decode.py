@@ -1,29 +1,9 @@
 """From the bytes of an image to a frame, in the terms of requests."""
 
-from dataclasses import dataclass
-
 from pipeline.errors import MediaError, RequestError
+from pipeline.images.limits import LIMITS, Limits
 from pipeline.media.picture import PictureHead, picture_head
 from pipeline.media.still import Still, decode
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an operation takes for an image.
-
-    Attributes:
-        least_side: Pixels that either side must have.
-        most_side: Pixels that either side may have.
-        max_bytes: Of the file.
-    """
-
-    least_side: int = 80
-    most_side: int = 10_000
-    max_bytes: int = 15 * 1024**2
-
-
-LIMITS = Limits()
-"""Of most operations. Source: Amazon Rekognition developer guide, "Guidelines and quotas"."""
 
 
 def frame_of(content: bytes, member: str, limits: Limits = LIMITS) -> Still:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.errors import RequestError
-from pipeline.images.decode import LIMITS
+from pipeline.images.limits import LIMITS
 from pipeline.objects.requested import requested, unreadable
 from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectStore
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import RequestError
-from pipeline.images.decode import LIMITS, Limits, frame_of
+from pipeline.images.decode import frame_of
+from pipeline.images.limits import LIMITS, Limits
 from pipeline.images.source import StoredImage, content_of, image_of
 from pipeline.objects.directory import DirectoryStore
 from tests.support.pictures import corners, flat_jpeg, jpeg, with_exif
