@@ -18,6 +18,13 @@ def library() -> Library:
     return Library.from_settings(settings, settings.threads or cores())
 
 
+def defaults() -> Library:
+    """The library, with all default models in it."""
+    models = library()
+    models.pull()
+    return models
+
+
 def complete(operations: Iterable[str]) -> Library:
     """The library, with the models of these operations in it."""
     models = library()

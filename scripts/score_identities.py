@@ -1,23 +1,18 @@
 """Faces of photos compared with one another, against who they are."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.aggregate.similarity import similarity
-from pipeline.detect import embeddings, faces
-from pipeline.media.still import decode
-from pipeline.media.types import F32
-from pipeline.models.types import Models
 from scripts.metrics import Load, truth
 
 THRESHOLDS = (80, 90, 95, 99)
 FALSE_ACCEPTS = (0.01, 0.001, 0.0)
-MOST_PIXELS = 100_000_000
+CURVE = (*range(0, 95, 10), 75, 85, 95, 97, 98, 99, 99.5, 99.9)
+"""Thresholds of the curve."""
 
 
 def identity_files(folder: Path) -> list[str]:
@@ -26,33 +21,47 @@ def identity_files(folder: Path) -> list[str]:
     return [file for photos in people.values() for file in photos if (folder / file).is_file()]
 
 
-def identity_pairs(folder: Path, models: Models) -> dict[str, Any]:
-    """{"pairs": [[photo, photo, similarity 0 to 100], ...]}: the largest face of every photo compared with those of all others."""
-    files = identity_files(folder)
-    vectors = [_largest(folder / file, models) for file in files]
-    pairs = combinations([(file, vector) for file, vector in zip(files, vectors, strict=True) if vector is not None], 2)
-    return {"pairs": [[a, b, similarity(float(one @ other))] for (a, one), (b, other) in pairs]}
-
-
-def _largest(photo: Path, models: Models) -> F32 | None:
-    frame, detector = decode(photo.read_bytes(), MOST_PIXELS), faces.FaceDetector(models.load(faces.MODEL))
-    (there,) = detector.detect([detector.prepare(frame)])
-    embedder = embeddings.embedder(models)
-    (found,) = embedder.embedded([(embedder.prepare(frame), there)])
-    return found.vectors[0] if len(there.scores) else None
-
-
 def score_identities(folder: Path, load: Load) -> dict[str, Any]:
     """Rank 1, true accepts at rates of false accepts, both kinds of errors at thresholds; a pair without answer counts as 0."""
+    found = _compared(folder, load)
+    if found is None:
+        return {}
+    values, same = found
+    return {"rank1": rank1(values, same)} | verification(*_pairs(values, same))
+
+
+def curve(folder: Path, load: Load) -> list[dict[str, float]]:
+    """Per threshold, rising: share of pairs of one person, and number and share of pairs of two people, that reach it."""
+    found = _compared(folder, load)
+    if found is None:
+        return []
+    genuine, impostor = _pairs(*found)
+    return [
+        {
+            "threshold": least,
+            "tar": float((genuine >= least).mean()),
+            "fmr": float((impostor >= least).mean()),
+            "false_matches": int((impostor >= least).sum()),
+        }
+        for least in sorted(CURVE)
+    ]
+
+
+def _compared(folder: Path, load: Load) -> tuple[NDArray[Any], NDArray[np.bool_]] | None:
+    """(n, n) similarities of all photos, and which of them show one person; None: there are no answers."""
     known, pages = truth(folder, "identities"), load("identities", "similarity")
     if not known or not pages:
-        return {}
+        return None
     people = known["single_person_images"]
     files = [file for photos in people.values() for file in photos]
     names = np.array([name for name, photos in people.items() for _ in photos])
-    values, same = matrix(files, pages), names[:, None] == names[None]
+    return matrix(files, pages), names[:, None] == names[None]
+
+
+def _pairs(values: NDArray[Any], same: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Similarities of the pairs of one person, and of those of two."""
     upper = np.triu(np.ones(same.shape, bool), 1)
-    return {"rank1": rank1(values, same)} | verification(values[same & upper], values[~same & upper])
+    return values[same & upper], values[~same & upper]
 
 
 def matrix(files: Sequence[str], pages: Any) -> NDArray[np.float64]:

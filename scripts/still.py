@@ -10,6 +10,8 @@ from pipeline.media.probe import probe
 from pipeline.media.reader import read
 from pipeline.media.types import Stretch
 
+PHOTOS = frozenset({".jpg", ".jpeg", ".png"})
+
 
 def still(video: Path, timestamp_ms: int) -> bytes:
     """The frame shown at that time, upright, as PNG."""
@@ -23,6 +25,14 @@ def still(video: Path, timestamp_ms: int) -> bytes:
     encoder.width, encoder.height = picture.width, picture.height
     encoder.pix_fmt, encoder.time_base = "rgb24", picture.time_base
     return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
+
+
+def middle(file: Path) -> bytes:
+    """The photo as it is, or the middle frame of a clip."""
+    if file.suffix.lower() in PHOTOS:
+        return file.read_bytes()
+    media, _ = probe(file)
+    return still(file, media.duration_ms // 2)
 
 
 def filmed(photo: Path, folder: Path) -> Path:

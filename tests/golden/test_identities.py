@@ -1,7 +1,7 @@
 """Who is who on real clips and photos; thresholds of the photos are those of the published baselines."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 from pipeline.aggregate.types import Record
 from pipeline.analyses import celebrities, face_search
 from pipeline.models.library import Library
-from scripts.score_identities import identity_pairs, score_identities
+from scripts.photos import identity_pairs
+from scripts.score_identities import curve, identity_files, score_identities
 from tests.support.clips import answered
 from tests.support.galleries import ExactGallery, OneGallery, gallery_of
 
@@ -67,14 +68,17 @@ def left(record: Record) -> float:
 
 
 def test_photos_of_one_person_are_told_from_those_of_others(media: Path, library: Library) -> None:
-    pairs = identity_pairs(media, library)
+    pairs = identity_pairs({file: media / file for file in identity_files(media)}, library)
     found: dict[str, Any] = score_identities(media, lambda *_: [pairs])
     assert found["rank1"] == 1
     assert found["tar@far0.001"] >= 0.996
     assert found["at 80"]["tar"] >= 0.99
-    assert found["at 80"]["false_matches"] <= 1
+    assert found["at 80"]["fmr"] <= 0.001
     assert found["at 99"]["tar"] >= 0.85
     assert found["at 99"]["false_matches"] == 0
+    thresholds = curve(media, lambda *_: [pairs])
+    assert [thresholds[0][name] for name in ("threshold", "tar", "fmr")] == [0, 1, 1]  # nothing below 0
+    assert all(low["fmr"] >= high["fmr"] for low, high in pairwise(thresholds))
 
 
 def test_the_singer_the_pianist_and_the_president_are_found_and_nobody_else(hamilton: list[Record]) -> None:

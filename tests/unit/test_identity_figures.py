@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.score_identities import matrix, rank1, score_identities, verification
+from scripts.score_identities import curve, matrix, rank1, score_identities, verification
 
 
 def test_figures_are_those_of_the_pairs(tmp_path: Path) -> None:
@@ -28,7 +28,12 @@ def test_figures_are_those_of_the_pairs(tmp_path: Path) -> None:
     assert found["at 99"] == {"tar": 0.25, "fnmr": 0.75, "fmr": 0, "false_matches": 0}
     assert found["tar@far0"] == 0.5
     assert (found["lowest_genuine"], found["highest_impostor"]) == (60, 81)
+    by_threshold = {row["threshold"]: row for row in curve(tmp_path, lambda *_: [{"pairs": pairs}])}
+    assert by_threshold[80] == {"threshold": 80, "tar": 0.5, "fmr": 1 / 11, "false_matches": 1}
+    assert by_threshold[85]["tar"] == 0.5
+    assert by_threshold[99.5] == {"threshold": 99.5, "tar": 0, "fmr": 0, "false_matches": 0}
     assert score_identities(tmp_path, lambda *_: None) == {}
+    assert curve(tmp_path, lambda *_: None) == []
 
 
 def test_true_accepts_are_counted_above_the_tolerated_false_ones() -> None:
