@@ -19,7 +19,7 @@ from botocore.model import OperationModel
 from starlette.responses import Response
 
 from api.metrics import Metrics
-from api.operations import celebrities, collections, images, stored_video
+from api.operations import celebrities, collections, images, stored_video, tags
 from api.operations.types import Handler
 from api.protocol import model, validate, wire
 from api.protocol.canonical import SignedRequest
@@ -49,7 +49,13 @@ log = structlog.get_logger()
 
 def built() -> Mapping[str, Handler]:
     """Operation name -> what serves it, of every operation that is built."""
-    return {**stored_video.handlers(), **collections.handlers(), **images.handlers(), **celebrities.handlers()}
+    return {
+        **stored_video.handlers(),
+        **collections.handlers(),
+        **images.handlers(),
+        **celebrities.handlers(),
+        **tags.handlers(),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import structlog
 
 from api.operations.types import Handler
 from pipeline.services import Services
-from pipeline.store import collections, faces
+from pipeline.store import collections, faces, tags
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 
@@ -35,6 +35,7 @@ def handlers() -> Mapping[str, Handler]:
 
 def _create(services: Services, account: str, request: Request) -> Mapping[str, Any]:
     settings = services.settings
+    tags.check_keys(request.get("Tags", ()))
     with writing(services.engine) as connection:
         made = collections.create(
             connection,
