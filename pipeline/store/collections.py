@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, or_, select, update
 
 from pipeline.errors import RequestError
 from pipeline.store.face_schema import collections, faces
 from pipeline.store.insertion import insert_new
+from pipeline.store.metadata import utcnow
 
 FACE_MODEL_VERSION = "2021.12"
 """Version of the embeddings that faces are known by (face-sface 2021dec); raised when new ones cannot be compared with old."""
@@ -33,6 +34,7 @@ class Collection:
         next_position: Position of the next face.
         revision: Counts the transactions that added or removed faces.
         listed_from: Removals up to this revision are not listed any more.
+        image_namespace: What ImageIds are made with, where that is not the id.
     """
 
     number: int
@@ -46,6 +48,7 @@ class Collection:
     next_position: int
     revision: int
     listed_from: int
+    image_namespace: str | None = None
 
 
 _FIELDS = tuple(collections.c[name] for name in Collection.__dataclass_fields__)
@@ -141,11 +144,15 @@ def remove(connection: Connection, account: str, name: str) -> None:
 
 
 def clear_removed(connection: Connection, limit: int) -> bool:
-    """Whether there was a deleted collection; up to `limit` of its faces were removed, then itself."""
-    query = select(collections.c.number).where(collections.c.account.is_(None)).order_by(collections.c.number).limit(1)
+    """Whether there was a deleted collection, or one that nobody fills any more; up to `limit` of its faces were removed, then itself."""
+    abandoned = or_(collections.c.lease_until.is_(None), collections.c.lease_until <= utcnow())
+    query = select(collections.c.number).where(collections.c.account.is_(None), abandoned)
+    query = query.order_by(collections.c.number).limit(1)
     dead = connection.execute(query.with_for_update(skip_locked=True)).scalar()
     if dead is None:
         return False
+    # Whoever comes back late finds that it is gone.
+    connection.execute(update(collections).where(collections.c.number == dead).values(lease_until=None))
     batch = select(faces.c.position).where(faces.c.collection == dead).order_by(faces.c.position).limit(limit)
     positions = list(connection.execute(batch).scalars())
     if positions:

@@ -35,6 +35,12 @@ collections = Table(
     Column("next_position", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False, comment="counts the transactions that added or removed faces"),
     Column("listed_from", BigInteger, nullable=False, comment="removals up to this revision are not listed any more"),
+    Column(
+        "image_namespace",
+        String(32),
+        comment="what ImageIds are made with, where it is not the id: that of the collection it was copied from",
+    ),
+    Column("lease_until", Moment, comment="somebody fills this collection of nobody until then"),
     UniqueConstraint("account", "name"),
     sqlite_autoincrement=True,
 )
@@ -71,6 +77,16 @@ removed_faces = Table(
     Column("revision", BigInteger, nullable=False),
     Index(None, "collection", "revision"),
 )
+
+renewed_faces = Table(
+    "renewed_faces",
+    metadata,
+    Column("collection", BigInteger, ForeignKey("collections.number", ondelete="CASCADE"), primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("model_version", String(16), nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="as in faces"),
+)
+"""Embeddings by a newer model, until there is one for every face of their collection."""
 
 celebrities = Table(
     "celebrities",

@@ -4,7 +4,6 @@ import math
 import uuid
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, insert, select, update
@@ -12,7 +11,11 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, fu
 from pipeline.errors import RequestError
 from pipeline.store.collections import Collection
 from pipeline.store.collections import get as get_collection
+from pipeline.store.face_rows import insert_faces
 from pipeline.store.face_schema import collections, faces, removed_faces
+from pipeline.store.face_types import Face, Image, NewFace, overlap
+
+__all__ = ["Face", "Image", "NewFace", "overlap"]
 
 T = TypeVar("T")
 
@@ -28,113 +31,53 @@ IDS = 500
 """Ids in one query: databases limit the parameters of a statement."""
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
-    """Where faces come from.
-
-    Attributes:
-        digest: SHA-256 of the image's bytes, hexadecimal: the same digest is the same image.
-        external_id: The caller's ExternalImageId.
-    """
-
-    digest: str
-    external_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewFace:
-    """A face to be kept.
-
-    Attributes:
-        box: BoundingBox, AWS-shaped.
-        confidence: 0 to 100.
-        vector: The embedding: float32, little-endian, of length 1.
-        user_id: Whose face it is, where that is known.
-    """
-
-    box: Mapping[str, float]
-    confidence: float
-    vector: bytes
-    user_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """A face of a collection.
-
-    Attributes:
-        position: In the order of arrival.
-        id: FaceId.
-        image_id: ImageId, the same for the same image in a collection.
-        external_image_id: As the caller gave it.
-        box: BoundingBox, AWS-shaped.
-        confidence: 0 to 100.
-        model_version: Version of its embedding.
-        user_id: Whose face it is, where that is known.
-    """
-
-    position: int
-    id: str
-    image_id: str
-    external_image_id: str | None
-    box: Mapping[str, float]
-    confidence: float
-    model_version: str
-    user_id: str | None
-
-    @property
-    def wire(self) -> dict[str, Any]:
-        """The `Face` of the API."""
-        members = {
-            "FaceId": self.id,
-            "BoundingBox": dict(self.box),
-            "ImageId": self.image_id,
-            "ExternalImageId": self.external_image_id,
-            "Confidence": self.confidence,
-            "IndexFacesModelVersion": self.model_version,
-            "UserId": self.user_id,
-        }
-        return {name: value for name, value in members.items() if value is not None}
-
-
 def image_id(collection: Collection, image: Image) -> str:
     """The ImageId of an image in a collection."""
-    return str(uuid.uuid5(uuid.UUID(collection.id), image.digest))
+    return str(uuid.uuid5(uuid.UUID(collection.image_namespace or collection.id), image.digest))
 
 
 def add(
     connection: Connection, account: str, name: str, image: Image, found: Sequence[NewFace], limit: int | None = None
 ) -> list[Face]:
-    """The faces found in an image as the collection has them, row by row; those that it had are not kept twice.
+    """The faces found in an image as the collection has them; see `add_many`."""
+    return add_many(connection, account, name, [(image, found)], limit)[0]
+
+
+def add_many(
+    connection: Connection,
+    account: str,
+    name: str,
+    images: Sequence[tuple[Image, Sequence[NewFace]]],
+    limit: int | None = None,
+) -> list[list[Face]]:
+    """The faces found in images as the collection has them, image by image and row by row; those that it had are not kept twice.
 
     Args:
         connection: A transaction that writes.
         account: Whose collection it is.
         name: CollectionId.
-        image: Where the faces are from; the same image with another ExternalImageId is another one here.
-        found: What was found in it.
+        images: Where faces are from, and what was found there; the same image with another ExternalImageId is another one here.
         limit: Faces that the collection may have.
 
     Raises:
         RequestError: ResourceNotFoundException or ServiceQuotaExceededException.
         ValueError: a vector is of another size or length.
     """
-    for face in found:
-        _check(face.vector)
+    for _, found in images:
+        for face in found:
+            check_vector(face.vector)
     collection = get_collection(connection, account, name, lock=True)
-    known = _of_image(connection, collection, image)
-    kept = [_same(known, face) for face in found]
-    fresh = _numbered(collection, image, [face for face, old in zip(found, kept, strict=True) if old is None])
+    known = _of_images(connection, collection, [image for image, _ in images])
+    kept, fresh = _matched(collection, known, images)
     if limit is not None and fresh and collection.faces + len(fresh) > limit:
         raise RequestError(
             "ServiceQuotaExceededException",
             f"The collection id: {name} has {collection.faces} faces; {limit} is the maximum.",
         )
     if fresh:
-        connection.execute(insert(faces), [_row(collection, face, vector) for face, vector in fresh])
+        insert_faces(connection, collection.number, fresh)
         _changed(connection, collection, len(fresh), collection.next_position + len(fresh))
-    arrived = iter(face for face, _ in fresh)
-    return [old if old is not None else next(arrived) for old in kept]
+    return kept
 
 
 def listed(
@@ -187,16 +130,56 @@ def removals(connection: Connection, collection: Collection, after: int) -> list
     return list(connection.execute(select(removed_faces.c.position).where(*mine)).scalars())
 
 
-def _check(vector: bytes) -> None:
+def check_vector(vector: bytes) -> None:
+    """Refuses what is no embedding.
+
+    Raises:
+        ValueError: it is of another size or length.
+    """
     numbers = array("f", vector if len(vector) % 4 == 0 else b"")
     if len(numbers) != DIMENSIONS or not abs(math.hypot(*numbers) - 1) < LENGTH_ERROR:
         raise ValueError(f"a face needs a vector of {DIMENSIONS} numbers and length 1, not {len(vector)} bytes")
 
 
-def _of_image(connection: Connection, collection: Collection, image: Image) -> list[Face]:
-    same = faces.c.external_image_id.is_not_distinct_from(image.external_id)
-    query = _select(collection, faces.c.image_id == image_id(collection, image), same)
-    return _read(connection, query.order_by(faces.c.position))
+def of_images(connection: Connection, collection: Collection, images: Iterable[Image]) -> set[Image]:
+    """Those of the images from which the collection has faces."""
+    wanted = {(image_id(collection, image), image.external_id): image for image in images}
+    return {wanted[key] for key, known in _of_images(connection, collection, wanted.values()).items() if known}
+
+
+def _of_images(
+    connection: Connection, collection: Collection, images: Iterable[Image]
+) -> dict[tuple[str, str | None], list[Face]]:
+    """(ImageId, ExternalImageId) -> known faces, in the order of arrival."""
+    known: dict[tuple[str, str | None], list[Face]] = {
+        (image_id(collection, image), image.external_id): [] for image in images
+    }
+    for part in _parts(sorted({picture for picture, _ in known})):
+        for face in _read(connection, _select(collection, faces.c.image_id.in_(part)).order_by(faces.c.position)):
+            if (face.image_id, face.external_image_id) in known:
+                known[face.image_id, face.external_image_id].append(face)
+    return known
+
+
+def _matched(
+    collection: Collection,
+    known: Mapping[tuple[str, str | None], list[Face]],
+    images: Sequence[tuple[Image, Sequence[NewFace]]],
+) -> tuple[list[list[Face]], list[tuple[Face, bytes]]]:
+    """The faces of each image, and those among them that are to be kept, with their vectors."""
+    kept: list[list[Face]] = []
+    fresh: list[tuple[Face, bytes]] = []
+    for image, found in images:
+        picture = image_id(collection, image)
+        there = known[picture, image.external_id]
+        rows = [_same(there, face) for face in found]
+        for row, face in enumerate(found):
+            if rows[row] is None:
+                rows[row] = new = _numbered(collection, len(fresh), picture, image.external_id, face)
+                fresh.append((new, face.vector))
+        kept.append([face for face in rows if face is not None])
+        there[:] = {face.id: face for face in [*there, *kept[-1]]}.values()
+    return kept, fresh
 
 
 def _same(known: Sequence[Face], face: NewFace) -> Face | None:
@@ -205,36 +188,18 @@ def _same(known: Sequence[Face], face: NewFace) -> Face | None:
     return best if best is not None and overlap(best.box, face.box) >= SAME_FACE else None
 
 
-def overlap(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """Intersection over union of two boxes, 0 to 1."""
-    inside = 1.0
-    for start, length in (("Left", "Width"), ("Top", "Height")):
-        low = max(one[start], other[start])
-        high = min(one[start] + one[length], other[start] + other[length])
-        inside *= max(0.0, high - low)
-    union = one["Width"] * one["Height"] + other["Width"] * other["Height"] - inside
-    return inside / union if union > 0 else 0.0
-
-
-def _numbered(collection: Collection, image: Image, found: Sequence[NewFace]) -> list[tuple[Face, bytes]]:
-    """The faces and vectors as they will be kept."""
-    picture, version = image_id(collection, image), collection.face_model_version
-    return [
-        (
-            Face(
-                position=collection.next_position + number,
-                id=str(uuid.uuid4()),
-                image_id=picture,
-                external_image_id=image.external_id,
-                box=face.box,
-                confidence=face.confidence,
-                model_version=version,
-                user_id=face.user_id,
-            ),
-            face.vector,
-        )
-        for number, face in enumerate(found)
-    ]
+def _numbered(collection: Collection, number: int, picture: str, external_id: str | None, face: NewFace) -> Face:
+    """The face as it will be kept."""
+    return Face(
+        position=collection.next_position + number,
+        id=str(uuid.uuid4()),
+        image_id=picture,
+        external_image_id=external_id,
+        box=face.box,
+        confidence=face.confidence,
+        model_version=collection.face_model_version,
+        user_id=face.user_id,
+    )
 
 
 def _changed(connection: Connection, collection: Collection, more: int, next_position: int) -> int:
@@ -274,9 +239,3 @@ def _face(row: RowMapping) -> Face:
     box = {name: row[f"box_{name.lower()}"] for name in ("Left", "Top", "Width", "Height")}
     plain = {name: row[name] for name in Face.__dataclass_fields__ if name != "box"}
     return Face(box=box, **plain)
-
-
-def _row(collection: Collection, face: Face, vector: bytes) -> dict[str, Any]:
-    plain = {name: getattr(face, name) for name in Face.__dataclass_fields__ if name != "box"}
-    box = {f"box_{name.lower()}": float(value) for name, value in face.box.items()}
-    return {"collection": collection.number, **plain, **box, "vector": vector}
