@@ -77,7 +77,7 @@ def _index(services: Services, collection: Collection) -> FaceIndex:
     try:
         return face_index(services, collection)
     except OtherVersionError as error:
-        raise JobFailed(str(error)) from None
+        raise JobFailed(error.reason) from None
 
 
 def _gone(name: str) -> JobFailed:

@@ -11,6 +11,7 @@ import numpy as np
 import structlog
 from sqlalchemy import Connection, Engine
 
+from pipeline.errors import RequestError
 from pipeline.faces.files import MatrixFiles, State, prune
 from pipeline.faces.matrix import DIMENSIONS, Matrix
 from pipeline.faces.search import search
@@ -30,12 +31,18 @@ TRIES = 5
 log = structlog.get_logger()
 
 
-class CollectionGoneError(Exception):
-    """The collection was deleted."""
+class CollectionGoneError(RequestError):
+    """The collection was deleted while it was to be searched."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "ResourceNotFoundException",
+            f"The collection id: {name} does not exist: it was deleted while it was searched.",
+        )
 
 
 class FaceIndex:
-    """The faces of one collection; for one thread at a time.
+    """The faces of one collection; safe to use from several threads.
 
     Args:
         engine: The database.
@@ -44,7 +51,8 @@ class FaceIndex:
     """
 
     def __init__(self, engine: Engine, folder: Path, collection: Collection) -> None:
-        self._engine = engine
+        self.engine = engine
+        self._name = collection.name
         self._number = collection.number
         self._folder = folder
         self._files = MatrixFiles(folder / collection.id)
@@ -60,7 +68,7 @@ class FaceIndex:
             matrix = self._fresh()
             found = search(matrix, queries, least, limit)
             wanted = {face for one in found for _, face in one}
-            with reading(self._engine) as connection:
+            with reading(self.engine) as connection:
                 collection = self._collection(connection)
                 known = faces.by_id(connection, collection, wanted)
             if len(known) == len(wanted):
@@ -73,23 +81,25 @@ class FaceIndex:
     def _collection(self, connection: Connection) -> Collection:
         collection = collections.by_number(connection, self._number)
         if collection is None:
-            raise CollectionGoneError
+            raise CollectionGoneError(self._name)
         return collection
 
     def _fresh(self) -> Matrix:
         """The files, up to date."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             revision = self._collection(connection).revision
-        if self._matrix is None or self._matrix.revision != revision:
-            for _ in range(TRIES):
-                with suppress(FileNotFoundError):  # somebody empties the cache
-                    self._matrix = self._updated()
-                    return self._matrix
-            self._matrix = self._updated()
-        return self._matrix
+        matrix = self._matrix  # another thread may replace it meanwhile
+        if matrix is not None and matrix.revision == revision:
+            return matrix
+        for _ in range(TRIES):
+            with suppress(FileNotFoundError):  # somebody empties the cache
+                self._matrix = matrix = self._updated()
+                return matrix
+        self._matrix = matrix = self._updated()
+        return matrix
 
     def _updated(self) -> Matrix:
-        with self._files.locked(), reading(self._engine) as connection:
+        with self._files.locked(), reading(self.engine) as connection:
             collection, state = self._collection(connection), self._files.state()
             if state is None or not _continues(state, collection):
                 state = self._files.begin()

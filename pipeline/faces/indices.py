@@ -1,22 +1,66 @@
-"""The index of a collection, as every process that searches has it."""
+"""The indices of collections, as every process that searches has them."""
 
+import threading
+import time
+from collections import OrderedDict
+
+from pipeline.errors import RequestError
 from pipeline.faces.index import FaceIndex
 from pipeline.services import Services
 from pipeline.store.collections import FACE_MODEL_VERSION, Collection
 
+KEPT = 64
+"""Collections that a process has open at most; opening one again costs little."""
+IDLE_S = 600.0
+"""A collection that was not searched for so long is closed: its files may have been deleted, and take room until then."""
 
-class OtherVersionError(Exception):
-    """The faces were embedded by another version of the face model, whose numbers mean nothing to this one; the message says which."""
+
+class OtherVersionError(RequestError):
+    """The faces were embedded by another version of the face model, whose numbers mean nothing to this one.
+
+    Attributes:
+        reason: Says which versions these are, and what can be done.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self.reason = (
+            f"The faces of {collection.name} were indexed with version {collection.face_model_version} of the face model, and this "
+            f"server has {FACE_MODEL_VERSION}; index them anew (reelsight collections reindex)."
+        )
+        super().__init__("InvalidParameterException", f"Request has invalid parameters: CollectionId: {self.reason}")
+
+
+class Indices:
+    """The open indices, at most `KEPT`; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._used: OrderedDict[str, tuple[FaceIndex, float]] = OrderedDict()
+
+    def index(self, services: Services, collection: Collection) -> FaceIndex:
+        """The one index of the collection, for as long as it is in use."""
+        now = time.monotonic()
+        with self._lock:
+            index, _ = self._used.pop(collection.id, (None, now))
+            if index is None or index.engine is not services.engine:
+                index = FaceIndex(services.engine, services.settings.face_matrices_path, collection)
+            self._used[collection.id] = index, now
+            while len(self._used) > KEPT or next(iter(self._used.values()))[1] < now - IDLE_S:
+                self._used.popitem(last=False)
+        return index
+
+
+_indices = Indices()
 
 
 def face_index(services: Services, collection: Collection) -> FaceIndex:
-    """What searches the faces of the collection.
+    """What searches the faces of the collection; the same one for all threads of the process.
 
     Raises:
         OtherVersionError: they cannot be compared with embeddings made here.
     """
     check_version(collection)
-    return FaceIndex(services.engine, services.settings.face_matrices_path, collection)
+    return _indices.index(services, collection)
 
 
 def check_version(collection: Collection) -> None:
@@ -26,7 +70,4 @@ def check_version(collection: Collection) -> None:
         OtherVersionError: for those.
     """
     if collection.face_model_version != FACE_MODEL_VERSION:
-        raise OtherVersionError(
-            f"The faces of {collection.name} were indexed with version {collection.face_model_version} of the face model, and this "
-            f"server has {FACE_MODEL_VERSION}; index them anew (reelsight collections reindex)."
-        )
+        raise OtherVersionError(collection)

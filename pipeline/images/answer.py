@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from pipeline.errors import ModelError, RequestError
+from pipeline.errors import JobFailed, ModelError, RequestError
 from pipeline.images.call import Call
 from pipeline.images.catalog import IMAGE_OPERATIONS
 from pipeline.images.source import StoredImage
@@ -51,6 +51,9 @@ def _outcome(services: Services, models: Models, letter: Letter) -> Mapping[str,
         return _error(error.code, error.message)
     except ModelError as error:
         log.warning("model_not_usable", reason=str(error))
+        return _error("InternalServerError", str(error))
+    except JobFailed as error:  # the gallery of celebrities: nothing that the caller can mend
+        log.warning("gallery_not_usable", reason=str(error))
         return _error("InternalServerError", str(error))
     except Exception:
         log.exception("image_request_broke")

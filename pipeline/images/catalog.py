@@ -27,5 +27,7 @@ IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
     for operation in (
         ImageOperation("IndexFaces", "index_faces"),
         ImageOperation("RecognizeCelebrities", "recognize_celebrities"),
+        ImageOperation("SearchFaces", "search_faces", images=()),
+        ImageOperation("SearchFacesByImage", "search_faces_by_image"),
     )
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.faces.indices import check_version
 from pipeline.images.call import Call
 from pipeline.images.face_quality import flaws
 from pipeline.images.faces import MOST_FACES, described, embedded, found, rows_of, trusted
@@ -18,11 +19,12 @@ def answer(call: Call) -> dict[str, Any]:
     """FaceRecords, largest first, and the faces that were not indexed.
 
     Raises:
-        RequestError: the collection does not exist or is full, or the image cannot be used.
+        RequestError: the collection does not exist, is full or has faces of another model, or the image cannot be used.
     """
     request = call.request
     with reading(call.services.engine) as connection:
-        version = collections.get(connection, call.account, request["CollectionId"]).face_model_version
+        collection = collections.get(connection, call.account, request["CollectionId"])
+    check_version(collection)
     picture = call.picture()
     there = found(call.models, picture.frame)
     flawed = flaws(there, *trusted(picture.frame, there), request.get("QualityFilter", "AUTO"))
@@ -34,7 +36,7 @@ def answer(call: Call) -> dict[str, Any]:
     kept = _kept(call, image, [details[row] for row in rows], vectors)
     return {
         "FaceRecords": [{"Face": face.wire, "FaceDetail": details[row]} for face, row in zip(kept, rows, strict=True)],
-        "FaceModelVersion": version,
+        "FaceModelVersion": collection.face_model_version,
         "UnindexedFaces": [
             {"Reasons": why, "FaceDetail": detail} for why, detail in zip(reasons, details, strict=True) if why
         ],
@@ -54,6 +56,7 @@ def _kept(call: Call, image: Image, details: Sequence[dict[str, Any]], vectors: 
     new = [NewFace(detail["BoundingBox"], detail["Confidence"], vector.tobytes()) for detail, vector in rows]
     if not new:
         return []
+    name, most = call.request["CollectionId"], call.services.settings.max_faces
     with writing(call.services.engine) as connection:
-        most = call.services.settings.max_faces
-        return add(connection, call.account, call.request["CollectionId"], image, new, most)
+        check_version(collections.get(connection, call.account, name, lock=True))  # it may be another one by now
+        return add(connection, call.account, name, image, new, most)
