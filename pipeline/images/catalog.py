@@ -25,9 +25,9 @@ class ImageOperation:
 IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
     operation.name: operation
     for operation in (
+        ImageOperation("CompareFaces", "compare_faces", ("SourceImage", "TargetImage")),
+        ImageOperation("DetectFaces", "detect_faces"),
         ImageOperation("IndexFaces", "index_faces"),
         ImageOperation("RecognizeCelebrities", "recognize_celebrities"),
-        ImageOperation("SearchFaces", "search_faces", images=()),
-        ImageOperation("SearchFacesByImage", "search_faces_by_image"),
     )
 }
