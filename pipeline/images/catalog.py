@@ -29,5 +29,7 @@ IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
         ImageOperation("DetectFaces", "detect_faces"),
         ImageOperation("IndexFaces", "index_faces"),
         ImageOperation("RecognizeCelebrities", "recognize_celebrities"),
+        ImageOperation("SearchFaces", "search_faces", images=()),
+        ImageOperation("SearchFacesByImage", "search_faces_by_image"),
     )
 }
