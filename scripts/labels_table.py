@@ -33,15 +33,17 @@ def _lines() -> Iterator[str]:
     counts = Counter(source for found in sources().values() for source in found)
     yield "# Labels"
     yield ""
-    yield f"What `StartLabelDetection` can answer and its filters can name: {len(labels)} labels in Rekognition's style. Made by"
-    yield "`scripts/labels_table.py --write`; `reelsight labels` lists and searches the same, also as JSON."
+    yield f"What `DetectLabels` and `StartLabelDetection` can answer and their filters can name: {len(labels)} labels in Rekognition's"
+    yield "style. Made by `scripts/labels_table.py --write`; `reelsight labels` lists and searches the same, also as JSON."
     yield ""
     yield "| source | labels | meaning |"
     yield "|---|---|---|"
     yield from (f"| {source} | {counts[source]} | {meaning} |" for source, meaning in SOURCES.items())
     yield ""
-    yield "A label can have several sources. With a label all its ancestors are answered as labels of their own. Names compare letter by"
-    yield "letter in filters; aliases are not compared."
+    yield "A label can have several sources. With a label all its ancestors are answered as labels of their own."
+    yield ""
+    yield "Filters compare whole names, in upper or lower case, not aliases. A category that does not exist is refused; so are inclusion"
+    yield "filters of which no label is in this list. An unknown label beside known ones is let be: Amazon's list has more."
     yield ""
     yield from _meaning()
     yield ""

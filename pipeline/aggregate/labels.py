@@ -1,15 +1,12 @@
 """Labels over time: GetLabelDetection's items by timestamp and by segment.
 
-MinConfidence holds for a label and for each of its instances. Filters go by exact names, upper and lower case included, as AWS documents;
-aliases do not count, and a name that no label or category has matches nothing. With inclusion filters, a label is kept if its name or
-one of its categories is included; exclusion filters then take away. They decide label by label: including "Car" does not bring its
-parents as labels of their own, excluding "Vehicle" does not take "Car" away. `Parents`, `Aliases` and `Categories` of a kept label are
-always complete.
+MinConfidence holds for a label and for each of its instances. Filters decide label by label (see `pipeline.labels.filters`); `Parents`,
+`Aliases` and `Categories` of a kept label are always complete.
 
 A segment is a run of consecutive samples that have the label; it ends where the first sample without it, or the video, begins or ends.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,37 +15,12 @@ from pipeline.aggregate.conclusions import Instance
 from pipeline.aggregate.evidence import Evidence, evidence, steadied
 from pipeline.aggregate.types import Record
 from pipeline.catalog import SEGMENTS
+from pipeline.labels.filters import EVERYTHING, LabelFilter
 from pipeline.labels.vocabulary import Label, vocabulary
 from pipeline.media.types import Timestamp
 
 MODEL_VERSION = "3.0"
 MIN_CONFIDENCE = 50.0
-
-
-@dataclass(frozen=True, slots=True)
-class LabelFilter:
-    """The GeneralLabels settings of a request; an empty inclusion admits everything.
-
-    Attributes:
-        names: Labels to include.
-        categories: Label categories to include.
-        without_names: Labels to leave out.
-        without_categories: Label categories to leave out.
-    """
-
-    names: Collection[str] = frozenset()
-    categories: Collection[str] = frozenset()
-    without_names: Collection[str] = frozenset()
-    without_categories: Collection[str] = frozenset()
-
-    def keeps(self, label: Label) -> bool:
-        """Whether the label is to be reported."""
-        categories = set(label.categories)
-        if label.name in self.without_names or categories.intersection(self.without_categories):
-            return False
-        if not self.names and not self.categories:
-            return True
-        return label.name in self.names or bool(categories.intersection(self.categories))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +53,7 @@ class LabelTimeline:
     faces: str
     neighbourhood_ms: int
     min_confidence: float = MIN_CONFIDENCE
-    wanted: LabelFilter = LabelFilter()
+    wanted: LabelFilter = EVERYTHING
     _recent: list[_Sample] = field(default_factory=list)
     _open: dict[str, _Segment] = field(default_factory=dict)
 
@@ -110,9 +82,7 @@ class LabelTimeline:
         beside = [self._recent[i] for i in (place - 1, place + 1) if 0 <= i < len(self._recent)]
         near = [o.evidence for o in beside if abs(o.timestamp_ms - sample.timestamp_ms) <= self.neighbourhood_ms]
         steady = steadied(sample.evidence, near)
-        known = vocabulary().labels
-        labels = [(known[name], percent(sure)) for name, sure in steady.labels.items()]
-        kept = [(label, sure) for label, sure in labels if sure >= self.min_confidence and self.wanted.keeps(label)]
+        kept = kept_labels(steady, self.min_confidence, self.wanted)
         yield from self._close(
             [name for name in self._open if name not in {label.name for label, _ in kept}], sample.timestamp_ms
         )
@@ -122,14 +92,8 @@ class LabelTimeline:
             yield self._moment(sample.timestamp_ms, label, sure, steady.instances.get(label.name, ()))
 
     def _moment(self, timestamp_ms: int, label: Label, confidence: float, instances: Iterable[Instance]) -> Record:
-        shown = [(instance.box, percent(instance.confidence)) for instance in instances]
-        boxes = [
-            {"BoundingBox": bounding_box(box), "Confidence": sure} for box, sure in shown if sure >= self.min_confidence
-        ]
-        body = {
-            "Timestamp": timestamp_ms,
-            "Label": {"Name": label.name, "Confidence": confidence, "Instances": boxes, **_kin(label)},
-        }
+        shown = label_body(label, confidence, instances, self.min_confidence)
+        body = {"Timestamp": timestamp_ms, "Label": shown}
         return Record(body, timestamp_ms, name=label.name, confidence=confidence)
 
     def _close(self, names: Iterable[str], end_ms: int) -> Iterator[Record]:
@@ -144,6 +108,27 @@ class LabelTimeline:
                 "DurationMillis": end_ms - segment.start_ms,
             }
             yield Record(body, segment.start_ms, name=name, confidence=segment.confidence, aggregate=SEGMENTS)
+
+
+def kept_labels(saw: Evidence, min_confidence: float, wanted: LabelFilter) -> list[tuple[Label, float]]:
+    """The labels that a request wants to hear of, with their Confidence."""
+    known = vocabulary().labels
+    labels = [(known[name], percent(sure)) for name, sure in saw.labels.items()]
+    return [(label, sure) for label, sure in labels if sure >= min_confidence and wanted.keeps(label)]
+
+
+def label_body(label: Label, confidence: float, instances: Iterable[Instance], min_confidence: float) -> dict[str, Any]:
+    """A Label as answers have it, with those of its instances that are sure enough."""
+    shown = [(instance.box, percent(instance.confidence)) for instance in instances]
+    boxes = [{"BoundingBox": bounding_box(box), "Confidence": sure} for box, sure in shown if sure >= min_confidence]
+    return {"Name": label.name, "Confidence": confidence, "Instances": boxes, **_kin(label)}
+
+
+def picture_labels(saw: Evidence, min_confidence: float, wanted: LabelFilter) -> list[dict[str, Any]]:
+    """The Labels of a single picture, surest first; of equally sure ones the most special first."""
+    kept = kept_labels(saw, min_confidence, wanted)
+    kept.sort(key=lambda pair: (-pair[1], -len(pair[0].parents), pair[0].name))
+    return [label_body(label, sure, saw.instances.get(label.name, ()), min_confidence) for label, sure in kept]
 
 
 def _kin(label: Label) -> dict[str, list[dict[str, str]]]:

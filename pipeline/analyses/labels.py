@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from pipeline.aggregate.labels import MIN_CONFIDENCE, LabelFilter, LabelTimeline
+from pipeline.aggregate.labels import MIN_CONFIDENCE, LabelTimeline
 from pipeline.aggregate.types import Aggregator, Galleries
 from pipeline.analyses.stages import face_stage, object_stage, second_tag_stage, tag_stage
 from pipeline.analyses.types import Analysis, Parameters, Stage
 from pipeline.catalog import by_analysis, step_ms
 from pipeline.detect import faces, objects, tags
+from pipeline.labels.filters import label_filter
 from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.models.types import Models
 
@@ -35,17 +36,7 @@ class LabelAnalysis:
         least = float(parameters.get("MinConfidence", MIN_CONFIDENCE))
         step = step_ms(OPERATION, parameters)
         tagging = (f"tags-{step}ms", f"second-tags-{step}ms")
-        return LabelTimeline(f"objects-{step}ms", tagging, f"faces-{step}ms", 2 * step, least, _filter(parameters))
-
-
-def _filter(parameters: Parameters) -> LabelFilter:
-    general = (parameters.get("Settings") or {}).get("GeneralLabels") or {}
-    return LabelFilter(
-        names=frozenset(general.get("LabelInclusionFilters", ())),
-        categories=frozenset(general.get("LabelCategoryInclusionFilters", ())),
-        without_names=frozenset(general.get("LabelExclusionFilters", ())),
-        without_categories=frozenset(general.get("LabelCategoryExclusionFilters", ())),
-    )
+        return LabelTimeline(f"objects-{step}ms", tagging, f"faces-{step}ms", 2 * step, least, label_filter(parameters))
 
 
 ANALYSIS: Analysis = LabelAnalysis()

@@ -14,6 +14,7 @@ from pipeline.catalog import STEP, Operation
 from pipeline.errors import RequestError
 from pipeline.jobs.regions import check_regions
 from pipeline.jobs.types import Job, JobState, VideoRef
+from pipeline.labels.filters import check_filters
 from pipeline.objects.requested import requested
 from pipeline.objects.types import ObjectInfo
 from pipeline.services import Services
@@ -35,11 +36,12 @@ def submit(
     """The answer of a Start call: the id of the new job, or of the one that its token names.
 
     Raises:
-        RequestError: the token stands for another request, the video cannot be taken, or the collection or the topic
-            does not exist.
+        RequestError: the token stands for another request, the video cannot be taken, or the collection, the topic or
+            what its filters name does not exist.
     """
     now = now or utcnow()
     check_regions((request.get("Filters") or {}).get("RegionsOfInterest") or (), "Filters.RegionsOfInterest")
+    check_filters(request)
     token, digest = request.get("ClientRequestToken"), request_hash(operation, request)
     known = _known(services, account, operation, token, digest, now)
     if known is not None:

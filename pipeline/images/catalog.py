@@ -27,6 +27,7 @@ IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
     for operation in (
         ImageOperation("CompareFaces", "compare_faces", ("SourceImage", "TargetImage")),
         ImageOperation("DetectFaces", "detect_faces"),
+        ImageOperation("DetectLabels", "detect_labels"),
         ImageOperation("IndexFaces", "index_faces"),
         ImageOperation("RecognizeCelebrities", "recognize_celebrities"),
         ImageOperation("SearchFaces", "search_faces", images=()),

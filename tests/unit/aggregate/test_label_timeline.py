@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aggregate.evidence import probabilities
-from pipeline.aggregate.labels import LabelFilter, LabelTimeline
+from pipeline.aggregate.labels import LabelTimeline
 from pipeline.aggregate.types import NoGalleries, Record
 from pipeline.analyses.labels import ANALYSIS
 from pipeline.detect.types import Detections, Tags
+from pipeline.labels.filters import LabelFilter
 from pipeline.labels.vocabulary import vocabulary
 from pipeline.media.types import Timestamp
 
@@ -126,7 +127,9 @@ def test_tags_alone_make_labels_without_boxes() -> None:
     [
         ({}, {"Car", "Vehicle", "Transportation", "Person", *PLACES}),
         ({"LabelInclusionFilters": ["Car"]}, {"Car"}),
-        ({"LabelInclusionFilters": ["car"]}, set()),
+        ({"LabelInclusionFilters": ["cAR"]}, {"Car"}),
+        ({"LabelExclusionFilters": ["vehicle"]}, {"Car", "Transportation", "Person", *PLACES}),
+        ({"LabelCategoryInclusionFilters": ["TRANSPORT AND LOGISTICS"]}, {"Road"}),
         ({"LabelInclusionFilters": ["Automobile"]}, set()),
         ({"LabelExclusionFilters": ["Vehicle"]}, {"Car", "Transportation", "Person", *PLACES}),
         ({"LabelCategoryInclusionFilters": ["Vehicles and Automotive"]}, {"Car", "Vehicle", "Transportation"}),
@@ -161,7 +164,7 @@ def test_min_confidence_is_50_where_the_request_names_none() -> None:
 
 
 def test_an_exclusion_beats_an_inclusion_of_the_category() -> None:
-    wanted = LabelFilter(categories={"Animals and Pets"}, without_names={"Cat"})
+    wanted = LabelFilter(categories={"animals and pets"}, without_names={"cat"})
     known = vocabulary().labels
     assert wanted.keeps(known["Dog"])
     assert not wanted.keeps(known["Cat"])
