@@ -14,7 +14,7 @@ from pipeline.faces.files import prune
 from pipeline.jobs.types import Chunk, ChunkState
 from pipeline.notify import retention
 from pipeline.services import Services
-from pipeline.store import collections, jobs, passes, sweeping
+from pipeline.store import collections, jobs, once, passes, sweeping
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 
@@ -125,6 +125,7 @@ def _delete_jobs(services: Services, now: datetime) -> int:
     """Forgets expired jobs and old notifications; files first: a row without files is found again, files without a row never."""
     with writing(services.engine) as connection:
         jobs.forget_tokens(connection, now - TOKEN_LIFE)
+        once.forget(connection, now - once.TOKEN_LIFE)
         expired = jobs.expired(connection, now, BATCH)
     for job_id in expired:
         services.work.delete_prefix(results_prefix(job_id))

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, delete, func, or_, select, update
 
 from pipeline.errors import RequestError
-from pipeline.store.face_schema import collections, faces
+from pipeline.store.face_schema import collections, faces, users
 from pipeline.store.insertion import insert_new
 from pipeline.store.metadata import utcnow
 
@@ -16,6 +16,8 @@ FACE_MODEL_VERSION = "2021.12"
 """Version of the embeddings that faces are known by (face-sface 2021dec); raised when new ones cannot be compared with old."""
 CELEBRITIES = "celebrities"
 """Stands for the account of the installation's own collection; accounts are digits, so nobody can name it."""
+USERS = "users"
+"""Stands likewise for the account of the collections of vectors of users; see `user_vectors`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Collection:
         revision: Counts the transactions that added or removed faces.
         listed_from: Removals up to this revision are not listed any more.
         image_namespace: What ImageIds are made with, where that is not the id.
+        users: How many there are.
     """
 
     number: int
@@ -49,6 +52,7 @@ class Collection:
     revision: int
     listed_from: int
     image_namespace: str | None = None
+    users: int = 0
 
 
 _FIELDS = tuple(collections.c[name] for name in Collection.__dataclass_fields__)
@@ -62,8 +66,9 @@ def create(
     now: datetime,
     tags: Mapping[str, str] | None = None,
     limit: int | None = None,
+    version: str | None = None,
 ) -> Collection:
-    """A new, empty collection of the account; `limit`: how many the account may have.
+    """A new, empty collection of the account; `limit`: how many the account may have; `version`: of its embeddings, if not of today.
 
     Raises:
         RequestError: ResourceAlreadyExistsException or ServiceQuotaExceededException.
@@ -78,7 +83,7 @@ def create(
         "account": account,
         "name": name,
         "arn": arn,
-        "face_model_version": FACE_MODEL_VERSION,
+        "face_model_version": version or FACE_MODEL_VERSION,
         "tags": dict(tags or {}),
         "created_at": now,
         **dict.fromkeys(("faces", "next_position", "revision", "listed_from"), 0),
@@ -133,18 +138,25 @@ def living(connection: Connection) -> set[str]:
 
 
 def remove(connection: Connection, account: str, name: str) -> None:
-    """Takes the collection from the account; `clear_removed` takes its faces.
+    """Takes the collection and the vectors of its users from the account; `clear_removed` takes its faces and users.
 
     Raises:
         RequestError: ResourceNotFoundException.
     """
     mine = (collections.c.account == account, collections.c.name == name)
-    if connection.execute(update(collections).where(*mine).values(account=None)).rowcount == 0:
+    gone = update(collections).where(*mine).values(account=None).returning(collections.c.number)
+    number = connection.execute(gone).scalar()
+    if number is None:
         raise RequestError("ResourceNotFoundException", f"The collection id: {name} does not exist")
+    of_users = (collections.c.account == USERS, collections.c.name.startswith(f"{number} "))
+    connection.execute(update(collections).where(*of_users).values(account=None))
 
 
 def clear_removed(connection: Connection, limit: int) -> bool:
-    """Whether there was a deleted collection, or one that nobody fills any more; up to `limit` of its faces were removed, then itself."""
+    """Whether there was a deleted collection, or one that nobody fills any more.
+
+    Up to `limit` of its faces and users were removed; after the last ones, itself.
+    """
     abandoned = or_(collections.c.lease_until.is_(None), collections.c.lease_until <= utcnow())
     query = select(collections.c.number).where(collections.c.account.is_(None), abandoned)
     query = query.order_by(collections.c.number).limit(1)
@@ -158,7 +170,9 @@ def clear_removed(connection: Connection, limit: int) -> bool:
     if positions:
         first_ones = (faces.c.collection == dead, faces.c.position <= positions[-1])
         connection.execute(delete(faces).where(*first_ones))
-    if len(positions) < limit:
+    left = limit - len(positions)
+    people = select(users.c.number).where(users.c.collection == dead).limit(left)
+    if left and connection.execute(delete(users).where(users.c.number.in_(people))).rowcount < left:
         connection.execute(delete(collections).where(collections.c.number == dead))
     return True
 

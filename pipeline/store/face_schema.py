@@ -1,4 +1,4 @@
-"""Tables of known faces: collections of accounts, their faces, and the celebrities of the installation."""
+"""Tables of known faces: collections of accounts, their faces and users, and the celebrities of the installation."""
 
 from sqlalchemy import (
     JSON,
@@ -41,6 +41,7 @@ collections = Table(
         comment="what ImageIds are made with, where it is not the id: that of the collection it was copied from",
     ),
     Column("lease_until", Moment, comment="somebody fills this collection of nobody until then"),
+    Column("users", BigInteger, nullable=False, server_default="0", comment="how many there are"),
     UniqueConstraint("account", "name"),
     sqlite_autoincrement=True,
 )
@@ -87,6 +88,20 @@ renewed_faces = Table(
     Column("vector", LargeBinary, nullable=False, comment="as in faces"),
 )
 """Embeddings by a newer model, until there is one for every face of their collection."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("number", NUMBER, primary_key=True, comment="in the order of creation"),
+    Column("collection", BigInteger, ForeignKey("collections.number", ondelete="CASCADE"), nullable=False),
+    Column("id", String(128), nullable=False, comment="UserId"),
+    Column("faces", Integer, nullable=False, comment="how many there are"),
+    Column("model_version", String(16), comment="of the embeddings that the vector was made of"),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("collection", "id"),
+    Index(None, "collection", "number"),
+    sqlite_autoincrement=True,
+)
 
 celebrities = Table(
     "celebrities",

@@ -6,7 +6,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-from pipeline.store import face_schema, notify_schema, schema
+from pipeline.store import face_schema, notify_schema, request_schema, schema
 from pipeline.store.engine import connect, reading
 from pipeline.store.metadata import metadata
 from pipeline.store.migrate import migrate
@@ -16,7 +16,7 @@ __all__ = ["bare_database_url", "database_url", "engine", "postgres_server"]
 
 
 def _differences(engine: Engine) -> list[object]:
-    assert {schema.jobs, notify_schema.topics, face_schema.faces} <= set(metadata.tables.values())
+    assert {schema.jobs, notify_schema.topics, face_schema.faces, request_schema.requests} <= set(metadata.tables.values())
     with reading(engine) as connection:
         return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
 
