@@ -19,7 +19,7 @@ from botocore.model import OperationModel
 from starlette.responses import Response
 
 from api.metrics import Metrics
-from api.operations import celebrities, collections, images, stored_video, tags
+from api.operations import celebrities, collections, images, stored_video, tags, users
 from api.operations.types import Handler
 from api.protocol import model, validate, wire
 from api.protocol.canonical import SignedRequest
@@ -55,6 +55,7 @@ def built() -> Mapping[str, Handler]:
         **images.handlers(),
         **celebrities.handlers(),
         **tags.handlers(),
+        **users.handlers(),
     }
 
 

@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     """Collections of faces that an account may have."""
     max_faces: int = Field(default=10_000_000, ge=0)
     """Faces that a collection may have."""
+    max_users: int = Field(default=10_000_000, ge=0)
+    """Users that a collection may have."""
 
     video_cache_bytes: int = 50 * 1024**3
     """Most that videos fetched from S3 take on a worker's disk; a video in use may exceed it."""

@@ -65,7 +65,7 @@ def _describe(services: Services, account: str, request: Request) -> Mapping[str
         "FaceModelVersion": found.face_model_version,
         "CollectionARN": found.arn,
         "CreationTimestamp": found.created_at,
-        "UserCount": 0,  # nobody can make users yet
+        "UserCount": found.users,
     }
 
 

@@ -25,6 +25,7 @@ class ImageOperation:
 IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
     operation.name: operation
     for operation in (
+        ImageOperation("AssociateFaces", "associate_faces", images=()),
         ImageOperation("CompareFaces", "compare_faces", ("SourceImage", "TargetImage")),
         ImageOperation("DetectFaces", "detect_faces"),
         ImageOperation("DetectLabels", "detect_labels"),
@@ -32,5 +33,7 @@ IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
         ImageOperation("RecognizeCelebrities", "recognize_celebrities"),
         ImageOperation("SearchFaces", "search_faces", images=()),
         ImageOperation("SearchFacesByImage", "search_faces_by_image"),
+        ImageOperation("SearchUsers", "search_users", images=()),
+        ImageOperation("SearchUsersByImage", "search_users_by_image"),
     )
 }
