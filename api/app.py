@@ -1,8 +1,12 @@
 """The HTTP application: the AWS API at `/`, beside it health, metrics and what `api.sns` publishes."""
 
 import asyncio
+import contextlib
+import threading
 import uuid
+from collections.abc import AsyncIterator
 
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -15,17 +19,21 @@ from api.health import readiness
 from api.protocol.canonical import BYTES, SignedRequest
 from api.protocol.model import status_of
 from api.sns.routes import routes as sns_routes
+from pipeline.caller import has_left
 from pipeline.services import Services
 
 MAX_BODY_BYTES = 16 * 1024**2
 """Two images of 5 MiB in base64, the largest request of the model, and room for the rest."""
 BODY_S = 60.0
 """How long a client may take to send a body."""
+OTHER_THREADS = 40
+"""Threads for requests that wait for no worker."""
 
 
 def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
     """The application over these services; bodies must arrive within `body_s`."""
-    counters = metrics.Metrics(services.engine)
+    counters = metrics.Metrics(services.engine, services.mailbox)
+    threads = services.settings.image_waiting + OTHER_THREADS
     dispatcher = Dispatcher(services, counters)
 
     async def operation(request: Request) -> Response:
@@ -39,7 +47,10 @@ def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
             return _given_up("RequestTimeoutException", f"The body did not arrive within {body_s:g} s.")
         if body is None:
             return _given_up("RequestEntityTooLargeException", f"The request is larger than {MAX_BODY_BYTES} bytes.")
-        return await run_in_threadpool(dispatcher.serve, _signed(request, body))
+        # Of this event loop; those who wait for workers must leave threads to all others.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = threads
+        async with _watched(request):
+            return await run_in_threadpool(dispatcher.serve, _signed(request, body))
 
     def health(_: Request) -> Response:
         """Whether this process answers."""
@@ -63,6 +74,24 @@ def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
             *sns_routes(services),
         ]
     )
+
+
+@contextlib.asynccontextmanager
+async def _watched(request: Request) -> AsyncIterator[None]:
+    """Inside it, `has_left` tells whether the client of the request, whose body was read, has closed its connection."""
+    gone = threading.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    has_left.set(gone.is_set)
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 async def _body(request: Request) -> bytes | None:

@@ -82,15 +82,15 @@ class Dispatcher:
         request_id, began = str(uuid.uuid4()), time.monotonic()
         name = operation_name(request) if operation_name(request) in model.operations() else UNKNOWN
         with structlog.contextvars.bound_contextvars(request_id=request_id, operation=name):
-            body, status = self._answer(request, name, request_id)
-        self.metrics.count(name, status, time.monotonic() - began)
+            body, status, code = self._answer(request, name, request_id)
+        self.metrics.count(name, status, time.monotonic() - began, code)
         allowed = {"Allow": "POST"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
         return Response(body, status, {"x-amzn-RequestId": request_id, **allowed}, JSON)
 
-    def _answer(self, request: SignedRequest, name: str, request_id: str) -> tuple[bytes, int]:
-        """Body and HTTP status. All errors end here."""
+    def _answer(self, request: SignedRequest, name: str, request_id: str) -> tuple[bytes, int, str | None]:
+        """Body, HTTP status and code of an error. All errors end here."""
         try:
-            return self._run(request), 200
+            return self._run(request), 200, None
         except RequestError as error:
             code, message = error.code, error.message
             log.info("request_refused", code=code)
@@ -100,7 +100,7 @@ class Dispatcher:
                 "InternalServerError",
                 f"An internal error occurred; the log has it under request id {request_id}.",
             )
-        return error_body(code, message), model.status_of(code)
+        return error_body(code, message), model.status_of(code), code
 
     def _run(self, request: SignedRequest) -> bytes:
         _check_transport(request)

@@ -1,6 +1,6 @@
 """Requests that are answered at once, by whatever worker is free, through Redis.
 
-A request lies under a key of its own until its caller would have given up, by Redis's clock; the queue carries nothing but its id.
+A request lies under a key of its own until its caller would have given up, by Redis's clock; the queue carries nothing but an id.
 The answer is pushed to a list on which the caller waits. Nothing here is the truth of anything: what is lost is asked again.
 """
 
@@ -9,12 +9,14 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnectionError
@@ -24,18 +26,27 @@ from redis.retry import Retry
 
 from pipeline.errors import RequestError, SetupError
 from pipeline.settings import Settings
+from pipeline.turns import LETTER, RESERVE, Entry, How, Turns
 
-SLICE_S = 2
+SLICE_S = 1.0
 """A caller waits in turns of so long, each far within the patience of a connection."""
 ANSWER_S = 60
 """How long an answer lies there for a caller that has lost its connection meanwhile."""
 RETRY_S = 0.2
+ATTACHED = "attached:"
 _CONNECTION: Mapping[str, Any] = {
     "socket_connect_timeout": 2,
-    "socket_timeout": 4 + SLICE_S,
+    "socket_timeout": 2 + SLICE_S,
     "health_check_interval": 10,
-    "retry": Retry(NoBackoff(), 1),
+    # A connection that has ended is made anew; a server that does not answer is not asked twice.
+    "retry": Retry(NoBackoff(), 1, (LostConnectionError,)),
 }
+
+log = structlog.get_logger()
+
+
+class LetterLost(Exception):  # noqa: N818 - what happened, not "an error"
+    """Redis has forgotten the letter, unanswered: it was started anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +56,18 @@ class Letter:
     Attributes:
         body: What JSON can carry.
         attachments: Bytes by name.
+        id: Names it; empty on the way in.
         attempt: How many workers have taken it, the present one included; 0 on the way in.
+        waited_s: How long it has lain there.
+        taken_at: When the worker took it, by its monotonic clock.
     """
 
     body: Mapping[str, Any]
     attachments: Mapping[str, bytes]
+    id: str = ""
     attempt: int = 0
+    waited_s: float = 0.0
+    taken_at: float = 0.0
 
 
 class Mailbox:
@@ -62,7 +79,8 @@ class Mailbox:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._places = threading.BoundedSemaphore(settings.image_waiting)
+        self._lock = threading.Lock()
+        self._places: Counter[str] = Counter()
 
     @cached_property
     def _redis(self) -> Redis:
@@ -73,43 +91,61 @@ class Mailbox:
         """
         return _redis(self._settings)
 
+    @cached_property
+    def _turns(self) -> Turns:
+        return Turns(self._redis, self._settings.image_waiting_bytes)
+
     @contextmanager
-    def place(self) -> Iterator[None]:
+    def place(self, account: str) -> Iterator[None]:
         """Room for one caller, who waits inside the `with` block.
 
         Raises:
-            RequestError: ProvisionedThroughputExceededException: all places are taken.
+            RequestError: ThrottlingException: this process has no more, or none for this account.
         """
-        if not self._places.acquire(blocking=False):
-            raise RequestError("ProvisionedThroughputExceededException", "Provisioned Rate exceeded.")
+        self._sit(account)
         try:
             yield
         finally:
-            self._places.release()
+            with self._lock:
+                self._places[account] -= 1
+                self._places += Counter()  # forgets those who have none
 
-    def post(self, letter: Letter, life_s: float) -> str:
+    def post(self, letter: Letter, account: str, life_s: float) -> str:
         """The id under which the letter lies for so long.
 
         Raises:
+            RequestError: ThrottlingException: there is no room for it, or it would not be answered in time.
             RedisError: Redis cannot be reached.
         """
-        letter_id = secrets.token_hex(16)
-        fields: dict[Any, Any] = {f"attached:{name}": content for name, content in letter.attachments.items()}
+        fields: dict[Any, Any] = {ATTACHED + name: content for name, content in letter.attachments.items()}
         fields["body"] = json.dumps(letter.body).encode()
+        size = sum(map(len, fields.values()))
+        fields["life_s"] = life_s
+        letter_id = f"{account}:{size}:{secrets.token_hex(16)}"
+        entry = self._turns.enter(letter_id, account, size, life_s)
+        if entry.verdict != "entered":
+            log.warning("image_request_refused", why=entry.verdict, ahead=entry.ahead, bytes=entry.bytes)
+            raise self._refusal(entry, life_s)
         with self._redis.pipeline() as pipe:
-            pipe.hset(_letter(letter_id), mapping=fields)
-            pipe.expire(_letter(letter_id), math.ceil(life_s))
+            pipe.hset(LETTER + letter_id, mapping=fields)
+            pipe.pexpire(LETTER + letter_id, math.ceil(life_s * 1000))
             pipe.execute()
         return letter_id
 
-    def wait(self, letter_id: str, timeout_s: float) -> Mapping[str, Any] | None:
-        """The answer; None: there was none in time."""
+    def wait(self, letter_id: str, timeout_s: float, left: Callable[[], bool] = bool) -> Mapping[str, Any] | None:
+        """The answer; None: there was none in time, or the caller has `left`.
+
+        Raises:
+            LetterLost: there will be none.
+        """
         deadline = time.monotonic() + timeout_s
-        while (left := deadline - time.monotonic()) > 0:
+        while (remaining := deadline - time.monotonic()) > 0 and not left():
             try:
-                found = self._redis.blpop([_answer(letter_id)], timeout=max(1, min(SLICE_S, round(left))))
+                found = self._redis.blpop([_answer(letter_id)], timeout=min(SLICE_S, remaining))
+                if found is None and not self._redis.exists(LETTER + letter_id):
+                    found = self._last_look(letter_id)
             except (LostConnectionError, SlowRedisError):
-                time.sleep(min(RETRY_S, left))
+                time.sleep(min(RETRY_S, remaining))
                 continue
             if found is not None:
                 answer: dict[str, Any] = json.loads(found[1])
@@ -119,34 +155,77 @@ class Mailbox:
     def withdraw(self, letter_id: str) -> None:
         """Nobody needs to answer the letter any more."""
         with suppress(RedisError):
-            self._redis.delete(_letter(letter_id))
+            self._turns.leave(letter_id)
 
-    def take(self, letter_id: str) -> Letter | None:
-        """The letter, marked as taken once more; None: its caller has given up."""
-        tried = f"{_letter(letter_id)}:taken"
-        with self._redis.pipeline() as pipe:
-            pipe.hgetall(_letter(letter_id))
-            pipe.incr(tried)
-            pipe.expire(tried, ANSWER_S)
-            fields, attempt, _ = pipe.execute()
-        if b"body" not in fields:
+    def take(self, message_id: str, how: How = "turn") -> Letter | None:
+        """The letter that a worker which was sent this id is to answer, marked as taken once more; None: nobody waits."""
+        turn = self._turns.take(message_id, how)
+        fields: dict[Any, Any] = self._redis.hgetall(LETTER + turn.letter_id) if turn else {}
+        if turn is None or b"body" not in fields:
             return None
-        body = json.loads(fields.pop(b"body"))
-        names = {name: name.decode().removeprefix("attached:") for name in fields}
-        return Letter(body, {names[name]: content for name, content in fields.items()}, attempt)
+        attached = {
+            name.decode().removeprefix(ATTACHED): content
+            for name, content in fields.items()
+            if name.decode().startswith(ATTACHED)
+        }
+        waited_s = max(0.0, float(fields[b"life_s"]) - turn.left_s)
+        body, now = json.loads(fields[b"body"]), time.monotonic()
+        return Letter(body, attached, turn.letter_id, turn.attempt, waited_s, now)
 
-    def reply(self, letter_id: str, answer: Mapping[str, Any]) -> None:
-        """Answers the letter, which is withdrawn."""
-        with self._redis.pipeline() as pipe:
-            pipe.delete(_letter(letter_id))
-            pipe.rpush(_answer(letter_id), json.dumps(answer).encode())
-            pipe.expire(_answer(letter_id), ANSWER_S)
-            pipe.execute()
+    def reply(self, letter: Letter, answer: Mapping[str, Any]) -> None:
+        """Answers the letter, if somebody still waits."""
+        worked_s = time.monotonic() - letter.taken_at
+        content = json.dumps(answer).encode()
+        self._turns.answer(letter.id, _answer(letter.id), content, ANSWER_S, worked_s, letter.waited_s)
+
+    def numbers(self) -> Mapping[str, float]:
+        """How the queue is and was; see `Turns.numbers`.
+
+        Raises:
+            RedisError: Redis cannot be reached.
+        """
+        return self._turns.numbers()
 
     def close(self) -> None:
         """Closes the connections, if there are any."""
         if "_redis" in self.__dict__:
             self._redis.close()
+
+    def _sit(self, account: str) -> None:
+        most = self._settings.image_waiting
+        share = max(1, int(most * (1 - RESERVE)))
+        with self._lock:
+            sitting, own = self._places.total(), self._places[account]
+            if sitting < most and own < share:
+                self._places[account] += 1
+                return
+        counted = f"{own} of account {account}, at most {share}" if sitting < most else f"{sitting}, at most {most}"
+        raise _throttled(
+            f"{counted} operations on images may be under way in one process of the API (REELSIGHT_IMAGE_WAITING)"
+        )
+
+    def _last_look(self, letter_id: str) -> tuple[str, bytes]:
+        """What came between the last wait and now: letter and answer change in one step."""
+        answer: Any = self._redis.lpop(_answer(letter_id))
+        if answer is None:
+            raise LetterLost
+        return "", answer
+
+    def _refusal(self, entry: Entry, life_s: float) -> RequestError:
+        if entry.verdict == "slow":
+            return _throttled(
+                f"{entry.ahead} operations on images wait before this one, about {entry.wait_s:.0f} s for the workers there "
+                f"are, and no answer is waited for longer than {life_s:g} s (REELSIGHT_IMAGE_TIMEOUT_S)"
+            )
+        most = self._settings.image_waiting_bytes
+        return _throttled(
+            f"the images under way have {entry.bytes} bytes; with this one they would exceed {most}, or what one account "
+            f"may have of that (REELSIGHT_IMAGE_WAITING_BYTES)"
+        )
+
+
+def _throttled(why: str) -> RequestError:
+    return RequestError("ThrottlingException", f"The service cannot take the request now: {why}. Try your call again.")
 
 
 def _redis(settings: Settings) -> Redis:
@@ -159,10 +238,6 @@ def _redis(settings: Settings) -> Redis:
         return Redis.from_url(settings.broker_url, socket_keepalive=True, **_CONNECTION)
     except ValueError:
         raise SetupError(f"REELSIGHT_BROKER_URL: operations on images need Redis or Valkey, not {scheme}.") from None
-
-
-def _letter(letter_id: str) -> str:
-    return f"reelsight:letter:{letter_id}"
 
 
 def _answer(letter_id: str) -> str:

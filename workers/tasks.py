@@ -1,6 +1,7 @@
 """The tasks: each wakes a function of the domain and decides nothing."""
 
 import time
+from typing import Any
 
 from pipeline import queue
 from pipeline.conduct.chunk import analyze_chunk as analyze
@@ -44,7 +45,8 @@ def deliver() -> None:
     deliver_due(services())
 
 
-@app.task(name=queue.ANSWER_IMAGE, time_limit=settings.image_timeout_s)
-def answer_image(letter_id: str) -> None:
+@app.task(bind=True, name=queue.ANSWER_IMAGE, time_limit=settings.image_timeout_s)
+def answer_image(self: Any, letter_id: str, again: bool = False) -> None:
     """Answers a request on an image whose caller is waiting."""
-    answer(services(), models(), letter_id)
+    redelivered = self.request.delivery_info.get("redelivered")
+    answer(services(), models(), letter_id, "again" if again else "redelivered" if redelivered else "turn")

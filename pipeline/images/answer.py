@@ -13,6 +13,7 @@ from pipeline.images.source import StoredImage
 from pipeline.mailbox import Letter
 from pipeline.models.types import Models
 from pipeline.services import Services
+from pipeline.turns import How
 
 MAX_ATTEMPTS = 2
 """A request that has ended so many processes is not given to another."""
@@ -33,14 +34,14 @@ def load(operation: str) -> Answers:
     return answers
 
 
-def answer(services: Services, models: Models, letter_id: str) -> None:
-    """Answers the letter, unless its caller has given up."""
-    letter = services.mailbox.take(letter_id)
+def answer(services: Services, models: Models, message_id: str, how: How = "turn") -> None:
+    """Answers the letter whose turn it is, if anybody waits."""
+    letter = services.mailbox.take(message_id, how)
     if letter is None:
-        log.info("image_request_expired", letter=letter_id)
+        log.debug("image_request_gone", message=message_id)
         return
-    with structlog.contextvars.bound_contextvars(letter=letter_id, operation=letter.body["operation"]):
-        services.mailbox.reply(letter_id, _outcome(services, models, letter))
+    with structlog.contextvars.bound_contextvars(letter=letter.id, operation=letter.body["operation"]):
+        services.mailbox.reply(letter, _outcome(services, models, letter))
 
 
 def _outcome(services: Services, models: Models, letter: Letter) -> Mapping[str, Any]:

@@ -18,8 +18,8 @@ class JobQueue(Protocol):
     def wake_delivery(self) -> None:
         """Lets a worker deliver the notifications that are due."""
 
-    def wake_image(self, letter_id: str) -> None:
-        """Lets a worker answer the request on an image that lies in the mailbox; nobody repeats this one, its caller asks again."""
+    def wake_image(self, letter_id: str, *, again: bool = False) -> None:
+        """Lets a worker answer the next request in the mailbox, or with `again` this very one; its caller repeats it, nobody else."""
 
     def ping(self) -> None:
         """Reaches the broker; the one call that raises, when the broker is away."""

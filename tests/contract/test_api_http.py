@@ -169,7 +169,11 @@ def test_a_mistake_of_ours_is_an_internal_error_with_a_request_id(installation: 
     def broken(*_: object) -> dict[str, Any]:
         return {"NoSuchMember": 1}
 
-    dispatcher = Dispatcher(installation.services, Metrics(installation.services.engine), {"ListFaces": broken})
+    dispatcher = Dispatcher(
+        installation.services,
+        Metrics(installation.services.engine, installation.services.mailbox),
+        {"ListFaces": broken},
+    )
     body = json.dumps({"CollectionId": "c"}).encode()
     headers = {"X-Amz-Target": "RekognitionService.ListFaces", "Content-Type": JSON, "Host": "x"}
     signed = signed_headers("http://x/", installation.key, body, headers)
@@ -214,7 +218,7 @@ def test_no_valid_request_breaks_the_server(installation: Installation, operatio
     signed = signed_headers("http://x/", installation.key, body, headers)
     services = installation.services
     request = SignedRequest("POST", "/", "", [(k.lower(), v) for k, v in signed.items()], body)
-    answer = Dispatcher(services, Metrics(services.engine)).serve(request)
+    answer = Dispatcher(services, Metrics(services.engine, services.mailbox)).serve(request)
     known = model.declared_errors(model.operations()[operation])
     assert answer.status_code == 200 or json.loads(answer.body)["Code"] in known - {"InternalServerError"}
 

@@ -1,5 +1,8 @@
 """Operations on images as boto3 sees them, over real HTTP and a real Redis; a thread stands for the worker's process."""
 
+import concurrent.futures
+import contextlib
+import re
 import tempfile
 import threading
 import time
@@ -8,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
+from redis import Redis
 
 from pipeline.images.answer import answer
 from pipeline.mailbox import Letter
@@ -17,6 +22,7 @@ from pipeline.models.library import Library
 from tests.support.api_installation import rekognition
 from tests.support.pictures import flat_jpeg
 from tests.support.redis_server import redis_server
+from tests.support.service import wait_until
 from tests.support.sns_installation import Installation, installed
 
 GREY = flat_jpeg(200, 200, 128)
@@ -137,21 +143,84 @@ def test_a_wake_up_that_is_lost_is_sent_again(worker: Worker, user: Any) -> None
 
 def test_what_has_ended_two_workers_is_not_given_to_a_third(worker: Worker, installation: Installation) -> None:
     body = {"operation": "IndexFaces", "account": "1", "request": {}, "stored": {}}
-    letter = installation.services.mailbox.post(Letter(body, {"Image": GREY}), 30)
-    for _ in range(2):
-        assert installation.services.mailbox.take(letter)
-    answer(installation.services, worker.models, letter)
-    found = installation.services.mailbox.wait(letter, 5)
+    mailbox = installation.services.mailbox
+    letter = mailbox.post(Letter(body, {"Image": GREY}), "1", 30)
+    assert mailbox.take(letter)
+    assert mailbox.take(letter, "redelivered")
+    answer(installation.services, worker.models, letter, "redelivered")
+    found = mailbox.wait(letter, 5)
     assert found
     assert found["error"]["code"] == "InternalServerError"
     assert "2 workers ended" in found["error"]["message"]
 
 
 def test_callers_beyond_the_limit_are_told_to_come_back(worker: Worker, installation: Installation, user: Any) -> None:
-    places = installation.services.settings.image_waiting
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(installation.services.mailbox, "_places", threading.BoundedSemaphore(1))
-        with installation.services.mailbox.place():
-            found = refusal(user.index_faces, CollectionId="faces", Image={"Bytes": GREY})
-    assert found == ("ProvisionedThroughputExceededException", "Provisioned Rate exceeded.")
-    assert places < 40, "the api has 40 threads, and some must stay free for other operations"
+    mailbox, most = installation.services.mailbox, installation.services.settings.image_waiting
+    with contextlib.ExitStack() as stack:
+        for number in range(most):
+            stack.enter_context(mailbox.place(str(number)))
+        code, message = refusal(user.index_faces, CollectionId="faces", Image={"Bytes": GREY})
+    assert code == "ThrottlingException"
+    assert f"{most}, at most {most} operations on images" in message
+    assert "REELSIGHT_IMAGE_WAITING" in message
+    assert re.search(r'reelsight_throttled_count_total{operation="IndexFaces"} [1-9]', metrics(installation))
+
+
+def forget_all(installation: Installation) -> None:
+    """What a broker that is started anew does."""
+    socket = installation.services.settings.data_dir / "redis.sock"
+    with contextlib.closing(Redis(unix_socket_path=str(socket), db=1)) as one:
+        one.flushdb()
+
+
+def metrics(installation: Installation) -> str:
+    return httpx.get(f"{installation.url}/metrics").text
+
+
+def test_those_who_wait_for_workers_leave_threads_to_others(
+    worker: Worker, installation: Installation, user: Any
+) -> None:
+    forget_all(installation)  # how fast workers were in other tests
+    installation.wake_ups.answer_image = lambda _: None
+    clients = [rekognition(installation, installation.services.keys.create(f"{n:012}")) for n in range(2)]
+    for client in clients:
+        client.create_collection(CollectionId="faces")
+    calls = [(client.index_faces, 16) for client in clients]
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        waiting = [
+            pool.submit(refusal, call, CollectionId="faces", Image={"Bytes": GREY})
+            for call, count in calls
+            for _ in range(count)
+        ]
+        wait_until(lambda: 'reelsight_image_requests{state="waiting"} 32.0' in metrics(installation), 10)
+        assert user.list_collections()["CollectionIds"] == ["faces"]
+        assert not any(one.done() for one in waiting), "others are answered meanwhile"
+        assert {one.result()[0] for one in waiting} == {"ThrottlingException"}
+    assert 'reelsight_image_requests{state="waiting"} 0.0' in metrics(installation)
+
+
+def test_a_caller_that_hangs_up_is_forgotten(worker: Worker, installation: Installation, user: Any) -> None:
+    letters: list[str] = []
+    installation.wake_ups.answer_image = letters.append
+    hasty = rekognition(installation, read_timeout=1)
+    with pytest.raises(ReadTimeoutError):
+        hasty.index_faces(CollectionId="faces", Image={"Bytes": GREY})
+    wait_until(lambda: installation.services.mailbox.numbers()["waiting"] == 0, 2.5)
+    assert installation.services.mailbox.take(letters[0]) is None
+
+
+def test_a_broker_that_is_started_anew_is_asked_again(worker: Worker, installation: Installation, user: Any) -> None:
+    letters: list[str] = []
+
+    def forgetful(letter_id: str) -> None:
+        letters.append(letter_id)
+        if len(letters) > 1:
+            worker.wake(letter_id)
+            return
+        forget_all(installation)
+
+    installation.wake_ups.answer_image = forgetful
+    assert (
+        refusal(user.index_faces, CollectionId="faces", Image={"Bytes": b"GIF89a"})[0] == "InvalidImageFormatException"
+    )
+    assert len(set(letters)) == 2

@@ -35,7 +35,7 @@ class RememberingQueue:
         """See `JobQueue`."""
         self.finishes.append(pass_id)
 
-    def wake_image(self, letter_id: str) -> None:
+    def wake_image(self, letter_id: str, *, again: bool = False) -> None:
         """See `JobQueue`."""
 
     def ping(self) -> None:

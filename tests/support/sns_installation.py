@@ -48,7 +48,7 @@ class WakeUps:
     def wake_finish(self, pass_id: str) -> None:
         """See `JobQueue`."""
 
-    def wake_image(self, letter_id: str) -> None:
+    def wake_image(self, letter_id: str, *, again: bool = False) -> None:
         """See `JobQueue`."""
         self.answer_image(letter_id)
 
