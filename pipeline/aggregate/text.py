@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.aggregate.boxes import bounding_box, percent
-from pipeline.aggregate.regions import Polygon, is_mostly_inside
+from pipeline.aggregate.regions import Polygon, is_mostly_inside, region_polygons
 from pipeline.aggregate.types import Record
 from pipeline.detect.types import TextLines
 from pipeline.media.types import F32, Timestamp
@@ -60,6 +60,17 @@ class TextFilter:
             return False
         corners = [(float(x), float(y)) for x, y in word.quad]
         return not self.regions or any(is_mostly_inside(corners, region) for region in self.regions)
+
+
+def text_filter(filters: Mapping[str, Any]) -> TextFilter:
+    """The filter that a request's Filters say; MinConfidence is 80 where they name none."""
+    words = filters.get("WordFilter") or {}
+    return TextFilter(
+        confidence=float(words.get("MinConfidence", MIN_CONFIDENCE)),
+        width=float(words.get("MinBoundingBoxWidth", 0.0)),
+        height=float(words.get("MinBoundingBoxHeight", 0.0)),
+        regions=region_polygons(filters.get("RegionsOfInterest") or ()),
+    )
 
 
 @dataclass(frozen=True, slots=True)

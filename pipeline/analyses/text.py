@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.aggregate.regions import region_polygons
-from pipeline.aggregate.text import MIN_CONFIDENCE, TextFilter, TextTimeline
+from pipeline.aggregate.text import TextTimeline, text_filter
 from pipeline.aggregate.types import Aggregator, Galleries
 from pipeline.analyses.stages import text_box_stage, text_stage
 from pipeline.analyses.types import Analysis, Parameters, Stage
@@ -32,18 +31,7 @@ class TextAnalysis:
     ) -> Aggregator:
         """A timeline with the request's filters; MinConfidence is 80 where it names none."""
         del media, index, galleries
-        return TextTimeline(f"text-{step_ms(OPERATION, parameters)}ms", _filter(parameters))
-
-
-def _filter(parameters: Parameters) -> TextFilter:
-    filters = parameters.get("Filters") or {}
-    words = filters.get("WordFilter") or {}
-    return TextFilter(
-        confidence=float(words.get("MinConfidence", MIN_CONFIDENCE)),
-        width=float(words.get("MinBoundingBoxWidth", 0.0)),
-        height=float(words.get("MinBoundingBoxHeight", 0.0)),
-        regions=region_polygons(filters.get("RegionsOfInterest") or ()),
-    )
+        return TextTimeline(f"text-{step_ms(OPERATION, parameters)}ms", text_filter(parameters.get("Filters") or {}))
 
 
 ANALYSIS: Analysis = TextAnalysis()

@@ -98,12 +98,12 @@ class TextBoxDetector:
 
     def detect(self, prepared: Sequence[Prepared]) -> Sequence[TextBoxes]:
         """One answer per prepared frame."""
-        planes = np.stack([_planes(p.pixels) for p in prepared])
+        planes = np.stack([normalised(p.pixels) for p in prepared])
         (maps,) = self.session.run({"x": planes})
         return [_boxes(chances[0]) for chances in maps]
 
 
-def _planes(pixels: U8) -> F32:
+def normalised(pixels: U8) -> F32:
     """(3, H, W) BGR, normalised as the model was trained, from (H, W, 3) RGB."""
     planes = np.empty((3, *pixels.shape[:2]), np.float32)
     for channel, (mean, std) in enumerate(zip(_MEAN, _STD, strict=True)):

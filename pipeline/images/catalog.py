@@ -29,6 +29,8 @@ IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
         ImageOperation("CompareFaces", "compare_faces", ("SourceImage", "TargetImage")),
         ImageOperation("DetectFaces", "detect_faces"),
         ImageOperation("DetectLabels", "detect_labels"),
+        ImageOperation("DetectProtectiveEquipment", "detect_protective_equipment"),
+        ImageOperation("DetectText", "detect_text"),
         ImageOperation("IndexFaces", "index_faces"),
         ImageOperation("RecognizeCelebrities", "recognize_celebrities"),
         ImageOperation("SearchFaces", "search_faces", images=()),
