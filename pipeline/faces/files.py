@@ -2,30 +2,36 @@
 
 A folder holds `lock`, `state` and three files of data that the state names. Data is written behind the rows that the state
 counts, then the state is replaced: who is killed in between has changed nothing that anybody reads. Files are never cut,
-so mapped ones stay whole.
+so mapped ones stay whole, and they have room for more rows than they hold, so that they need not be mapped again for each.
 """
 
 import fcntl
 import json
+import math
 import os
 import secrets
 import shutil
+import time
 import zlib
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.faces.codes import encode
-from pipeline.faces.matrix import DIMENSIONS, ROW, Matrix
+from pipeline.faces.maps import STRIDES, Maps
+from pipeline.faces.matrix import ROW, Matrix
 from pipeline.media.types import F32
 
 FORMAT = 1
 """Changed when files of before cannot be read."""
-_STRIDES = {"vectors": DIMENSIONS * 4, "codes": DIMENSIONS, "rows": ROW.itemsize}
+LEAST_ROOM = 1024
+"""Rows that files are made for; larger ones grow by an eighth."""
+POLL_S = 0.001, 0.02
+"""How often a lock is tried, at first and later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,9 @@ class State:
         rows: How many count, those of removed faces included.
         removed: How many of them are of removed faces.
         next_position: Position up to which faces were read.
-        revision: Of the collection.
+        revision: Of the collection: up to this one, removed faces are marked.
         error: Greatest distance of a vector from its code.
+        complete: Whether all faces of that revision are there.
         format: See `FORMAT`.
     """
 
@@ -48,21 +55,31 @@ class State:
     next_position: int = 0
     revision: int = 0
     error: float = 0.0
+    complete: bool = True
     format: int = FORMAT
 
 
+class BusyError(Exception):
+    """Somebody else on this machine writes the files."""
+
+
 class MatrixFiles:
-    """The files of one collection in a folder of their own."""
+    """The files of one collection in a folder of their own; safe to use from several threads."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._maps: Maps | None = None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Nobody else on this machine writes the files inside the block."""
+    def locked(self, until: float = math.inf) -> Iterator[None]:
+        """Nobody else on this machine writes the files inside the block; `until`: by `time.monotonic`, how long to wait for that.
+
+        Raises:
+            BusyError: somebody still does.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _take(lock, until)
             yield
 
     def state(self) -> State | None:
@@ -72,10 +89,10 @@ class MatrixFiles:
             if int(checksum, 16) != zlib.crc32(text):
                 return None
             state = State(**json.loads(text))
-            sizes = {kind: self._path(state, kind).stat().st_size for kind in _STRIDES}
+            sizes = {kind: self._path(state, kind).stat().st_size for kind in STRIDES}
         except (OSError, ValueError, TypeError):
             return None
-        whole = all(sizes[kind] >= state.rows * stride for kind, stride in _STRIDES.items())
+        whole = all(sizes[kind] >= state.rows * stride for kind, stride in STRIDES.items())
         return state if state.format == FORMAT and whole else None
 
     def begin(self) -> State:
@@ -84,7 +101,7 @@ class MatrixFiles:
             if path.name != "lock":
                 path.unlink(missing_ok=True)
         state = State(secrets.token_hex(8))
-        for kind in _STRIDES:
+        for kind in STRIDES:
             self._path(state, kind).touch()
         return state
 
@@ -109,7 +126,8 @@ class MatrixFiles:
         rows["high"], rows["low"] = halves[:, 0], halves[:, 1]
         for kind, data in (("vectors", vectors), ("codes", codes), ("rows", rows)):
             with self._path(state, kind).open("r+b") as file:
-                file.seek(state.rows * _STRIDES[kind])
+                _make_room(file, STRIDES[kind], state.rows + len(positions))
+                file.seek(state.rows * STRIDES[kind])
                 file.write(data.tobytes())
         return replace(state, rows=state.rows + len(positions), error=max(state.error, error))
 
@@ -128,7 +146,7 @@ class MatrixFiles:
 
     def commit(self, state: State) -> None:
         """Makes the files hold what the state says."""
-        for kind in _STRIDES:
+        for kind in STRIDES:
             _sync(self._path(state, kind))
         text = json.dumps(asdict(state)).encode()
         partial = self._folder / "state.partial"
@@ -138,15 +156,16 @@ class MatrixFiles:
 
     def open(self, state: State) -> Matrix:
         """The files, mapped."""
-        vectors = self._mapped(state, "vectors", np.dtype("<f4"), (DIMENSIONS,))
-        codes = self._mapped(state, "codes", np.dtype("u1"), (DIMENSIONS,))
-        rows = self._mapped(state, "rows", ROW, ())
-        return Matrix(vectors, codes, rows, state.error, state.revision)
+        maps = self._maps
+        if maps is None or maps.files != state.files or maps.room < state.rows:
+            paths = {kind: self._path(state, kind) for kind in STRIDES}
+            self._maps = maps = Maps(state.files, paths)
+        return maps.matrix(state.rows, state.error, state.revision)
 
-    def _mapped(self, state: State, kind: str, dtype: np.dtype, shape: tuple[int, ...]) -> NDArray:  # type: ignore[type-arg]
-        if not state.rows:
-            return np.empty((0, *shape), dtype)
-        return np.asarray(np.memmap(self._path(state, kind), dtype, "r", shape=(state.rows, *shape)))
+    @property
+    def mapped_bytes(self) -> int:
+        """Address space that is taken."""
+        return self._maps.mapped_bytes if self._maps else 0
 
     def _path(self, state: State, kind: str) -> Path:
         return self._folder / f"{state.files}.{kind}"
@@ -157,6 +176,29 @@ def prune(folder: Path, living: Set[str]) -> None:
     for path in [*folder.iterdir()] if folder.is_dir() else []:
         if path.name not in living:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _take(lock: IO[str], until: float) -> None:
+    if until == math.inf:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return
+    pause, longest = POLL_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise BusyError from None
+            time.sleep(pause)
+            pause = min(2 * pause, longest)
+        else:
+            return
+
+
+def _make_room(file: IO[bytes], stride: int, rows: int) -> None:
+    """Makes the file long enough for so many rows, and for more; what is not written takes no room on disk."""
+    if os.fstat(file.fileno()).st_size < rows * stride:
+        file.truncate(max(LEAST_ROOM, rows + rows // 8) * stride)
 
 
 def _sync(path: Path) -> None:

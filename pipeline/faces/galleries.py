@@ -1,5 +1,6 @@
 """The faces that an account's requests may be matched against."""
 
+import math
 from collections.abc import Sequence
 
 from pipeline.aggregate.types import Galleries, Gallery, Match
@@ -50,7 +51,7 @@ class _FaceGallery:
     def search(self, vectors: F32, least: float, limit: int) -> Sequence[Sequence[Match]]:
         """See `Gallery`."""
         try:
-            found = self._index.search(vectors, least, limit)
+            found = self._index.search(vectors, least, limit, patience_s=math.inf)
         except CollectionGoneError:
             raise _gone(self._name) from None
         return [[Match(cosine, face.wire) for cosine, face in one] for one in found]
@@ -65,7 +66,7 @@ class _CelebrityGallery:
 
     def search(self, vectors: F32, least: float, limit: int) -> Sequence[Sequence[Match]]:
         """See `Gallery`."""
-        found = self._index.search(vectors, least, limit)
+        found = self._index.search(vectors, least, limit, patience_s=math.inf)
         with reading(self._services.engine) as connection:
             known = celebrities.by_id(connection, {face.user_id or "" for one in found for _, face in one})
         # Who was removed since the search has no name to be shown.

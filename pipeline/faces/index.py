@@ -1,19 +1,15 @@
 """A collection that can be searched: its files are brought up to date from the database before every search."""
 
-import uuid
-from collections.abc import Iterator
+import math
 from contextlib import suppress
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
-import numpy as np
-import structlog
 from sqlalchemy import Connection, Engine
 
 from pipeline.errors import RequestError
-from pipeline.faces.files import MatrixFiles, State, prune
-from pipeline.faces.matrix import DIMENSIONS, Matrix
+from pipeline.faces.files import MatrixFiles, prune
+from pipeline.faces.fill import updated
+from pipeline.faces.matrix import Matrix
 from pipeline.faces.search import search
 from pipeline.media.types import F32
 from pipeline.store import collections, faces
@@ -21,14 +17,8 @@ from pipeline.store.collections import Collection
 from pipeline.store.engine import reading
 from pipeline.store.faces import Face
 
-BATCH = 10_000
-"""Faces read from the database at once."""
-SPARE_ROWS = 10_000
-"""Rows of removed faces that are not worth a new beginning."""
 TRIES = 5
 """How often a search is repeated because faces were removed, or files deleted, under its hands."""
-
-log = structlog.get_logger()
 
 
 class CollectionGoneError(RequestError):
@@ -48,24 +38,35 @@ class FaceIndex:
         engine: The database.
         folder: Where files of all collections are kept.
         collection: Which one.
+        patience_s: How long a search may spend on reading faces from the database, where it does not say that itself.
     """
 
-    def __init__(self, engine: Engine, folder: Path, collection: Collection) -> None:
+    def __init__(self, engine: Engine, folder: Path, collection: Collection, patience_s: float = math.inf) -> None:
         self.engine = engine
         self._name = collection.name
         self._number = collection.number
         self._folder = folder
+        self._patience_s = patience_s
         self._files = MatrixFiles(folder / collection.id)
         self._matrix: Matrix | None = None
 
-    def search(self, queries: F32, least: float, limit: int) -> list[list[tuple[float, Face]]]:
-        """The nearest faces of every query as the database has them now, best first, ties by face id; see `search`.
+    @property
+    def mapped_bytes(self) -> int:
+        """Address space that the index takes."""
+        return self._files.mapped_bytes
+
+    def search(
+        self, queries: F32, least: float, limit: int, patience_s: float | None = None
+    ) -> list[list[tuple[float, Face]]]:
+        """The nearest faces of every query as the database has them now, best first, ties by face id; see `search.search`.
 
         Raises:
             CollectionGoneError: the collection was deleted.
+            BehindError: there is more to read from the database than `patience_s` allows.
+            RequestError: faces are removed faster than they can be searched.
         """
         for _ in range(TRIES):
-            matrix = self._fresh()
+            matrix = self._fresh(self._patience_s if patience_s is None else patience_s)
             found = search(matrix, queries, least, limit)
             wanted = {face for one in found for _, face in one}
             with reading(self.engine) as connection:
@@ -76,7 +77,10 @@ class FaceIndex:
             if collection.revision == matrix.revision:  # the files tell of another database, as after a restored backup
                 self._files.discard()
                 self._matrix = None
-        raise TimeoutError("the faces of the collection change faster than they can be searched")
+        raise RequestError(
+            "ThrottlingException",
+            f"The faces of the collection id: {self._name} change faster than they can be searched. Try your call again.",
+        )
 
     def _collection(self, connection: Connection) -> Collection:
         collection = collections.by_number(connection, self._number)
@@ -84,7 +88,7 @@ class FaceIndex:
             raise CollectionGoneError(self._name)
         return collection
 
-    def _fresh(self) -> Matrix:
+    def _fresh(self, patience_s: float) -> Matrix:
         """The files, up to date."""
         with reading(self.engine) as connection:
             revision = self._collection(connection).revision
@@ -93,44 +97,13 @@ class FaceIndex:
             return matrix
         for _ in range(TRIES):
             with suppress(FileNotFoundError):  # somebody empties the cache
-                self._matrix = matrix = self._updated()
-                return matrix
-        self._matrix = matrix = self._updated()
+                return self._opened(patience_s)
+        return self._opened(patience_s)
+
+    def _opened(self, patience_s: float) -> Matrix:
+        state = updated(self.engine, self._files, self._collection, self._prune, patience_s)
+        self._matrix = matrix = self._files.open(state)
         return matrix
 
-    def _updated(self) -> Matrix:
-        with self._files.locked(), reading(self.engine) as connection:
-            collection, state = self._collection(connection), self._files.state()
-            if state is None or not _continues(state, collection):
-                state = self._files.begin()
-                prune(self._folder, collections.living(connection))
-                log.info("face_matrix_begun", collection=collection.name, faces=collection.faces)
-            if state.revision != collection.revision:
-                state = self._read(connection, collection, state)
-                self._files.commit(state)
-            return self._files.open(state)
-
-    def _read(self, connection: Connection, collection: Collection, state: State) -> State:
-        """The state after everything that changed since."""
-        behind = state.revision
-        for positions, ids, vectors in _batches(connection, collection, state.next_position):
-            state = self._files.append(state, positions, ids, vectors)
-        if behind:  # what was never read need not be removed
-            state = self._files.remove(state, faces.removals(connection, collection, behind))
-        return replace(state, next_position=collection.next_position, revision=collection.revision)
-
-
-def _continues(state: State, collection: Collection) -> bool:
-    """Whether what changed since can still be read, and the files are not mostly of removed faces."""
-    listed = collection.listed_from <= state.revision <= collection.revision
-    return listed and state.removed <= SPARE_ROWS + state.rows // 2
-
-
-def _batches(
-    connection: Connection, collection: Collection, start: int
-) -> Iterator[tuple[list[int], list[bytes], F32]]:
-    """Positions, ids and vectors of the faces from a position on."""
-    found = faces.vectors(connection, collection, start, collection.next_position)
-    while part := list(islice(found, BATCH)):
-        vectors = np.frombuffer(b"".join(vector for _, _, vector in part), "<f4").reshape(-1, DIMENSIONS)
-        yield [position for position, _, _ in part], [uuid.UUID(face).bytes for _, face, _ in part], vectors
+    def _prune(self, connection: Connection) -> None:
+        prune(self._folder, collections.living(connection))

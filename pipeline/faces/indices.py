@@ -9,8 +9,10 @@ from pipeline.faces.index import FaceIndex
 from pipeline.services import Services
 from pipeline.store.collections import FACE_MODEL_VERSION, Collection
 
-KEPT = 64
-"""Collections that a process has open at most; opening one again costs little."""
+KEPT, KEPT_BYTES = 64, 2 * 1024**3
+"""Collections that a process has open at most, and address space that they may take; opening one again costs little."""
+PATIENCE = 1 / 3
+"""Of the time that a request has, what it may spend on bringing an index up to date; the rest is for its wait and its models."""
 IDLE_S = 600.0
 """A collection that was not searched for so long is closed: its files may have been deleted, and take room until then."""
 
@@ -43,11 +45,23 @@ class Indices:
         with self._lock:
             index, _ = self._used.pop(collection.id, (None, now))
             if index is None or index.engine is not services.engine:
-                index = FaceIndex(services.engine, services.settings.face_matrices_path, collection)
+                index = _opened(services, collection)
             self._used[collection.id] = index, now
-            while len(self._used) > KEPT or next(iter(self._used.values()))[1] < now - IDLE_S:
+            while self._too_many(now):
                 self._used.popitem(last=False)
         return index
+
+    def _too_many(self, now: float) -> bool:
+        if len(self._used) <= 1:
+            return False
+        _, used_at = next(iter(self._used.values()))
+        taken = sum(index.mapped_bytes for index, _ in self._used.values())
+        return len(self._used) > KEPT or taken > KEPT_BYTES or used_at < now - IDLE_S
+
+
+def _opened(services: Services, collection: Collection) -> FaceIndex:
+    settings = services.settings
+    return FaceIndex(services.engine, settings.face_matrices_path, collection, settings.image_timeout_s * PATIENCE)
 
 
 _indices = Indices()

@@ -1,6 +1,7 @@
 """The vectors of a collection as they lie in mapped files, and the rows that stand for faces."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +15,26 @@ ROW = np.dtype([("position", "<i8"), ("high", "<u8"), ("low", "<u8")])
 """Position in the collection and the two halves of the face's UUID, both 0 once the face is removed."""
 
 
+class Vectors(Protocol):
+    """(N, DIMENSIONS) float32, of length 1, of which few rows are looked at."""
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> F32:
+        """A copy of these rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """Faces by row, in the order of arrival; rows of removed faces stay, without a face.
 
     Attributes:
-        vectors: (N, DIMENSIONS) float32, of length 1.
+        vectors: See `Vectors`.
         codes: (N, DIMENSIONS) uint8, see `codes.encode`.
         rows: (N,) of `ROW`.
         error: Greatest distance of a vector from its code.
         revision: Of the collection that this is.
     """
 
-    vectors: F32
+    vectors: Vectors
     codes: NDArray[np.uint8]
     rows: NDArray[np.void]
     error: float

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from pipeline.faces import index as module
+from pipeline.faces import fill as module
 from pipeline.faces.files import MatrixFiles
 from pipeline.faces.index import CollectionGoneError, FaceIndex
 from pipeline.media.types import F32

@@ -44,7 +44,7 @@ def matrix_of(vectors: F32, seed: int = 0, removed: int = 0) -> Matrix:
 def brute(matrix: Matrix, query: F32, least: float, limit: int) -> list[Found]:
     """One face after the other."""
     found = []
-    for row, vector in zip(matrix.rows, matrix.vectors, strict=True):
+    for row, vector in zip(matrix.rows, matrix.vectors[np.arange(len(matrix.rows))], strict=True):
         cosine = float(np.clip((vector.astype(np.float64) * query.astype(np.float64)).sum(), -1, 1))
         number = (int(row["high"]) << 64) | int(row["low"])
         if number and cosine >= least:
