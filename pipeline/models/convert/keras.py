@@ -1,9 +1,10 @@
-"""TensorFlow.js layers models (Keras descriptions) of convolutional classifiers as ONNX.
+"""Keras models of convolutional classifiers as ONNX, from TensorFlow.js layers models and from HDF5 files.
 
-Source: Keras 2's layers as tfjs-converter writes them. Pictures are (batch, height, width, channels) there and (batch, channels, height,
-width) here: the picture is turned once at the beginning, and once more where the maps become one list of numbers.
+Source: Keras 2's layers as it writes them, and tfjs-converter. Pictures are (batch, height, width, channels) there and (batch, channels,
+height, width) here: the picture is turned once at the beginning, and once more where the maps become one list of numbers.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.errors import ModelError
+from pipeline.models.convert import hdf5
 from pipeline.models.convert.tfjs_file import description, shard, weights
 
 _OPSET, _IR = 17, 8
@@ -36,10 +38,27 @@ def layers_model(scripts: Mapping[str, str]) -> bytes:
     described = description(models[0])
     arrays = weights(described["weightsManifest"], b"".join(shard(text) for text in shards))
     try:
-        config = described["modelTopology"]["model_config"]["config"]
-        return _Network(arrays).onnx(config["layers"], config["output_layers"])
+        return _onnx(described["modelTopology"]["model_config"], arrays)
     except (KeyError, TypeError) as error:
         raise ModelError(f"not a layers model: {error} is missing") from error
+
+
+def hdf5_model(raw: bytes) -> bytes:
+    """The classifier of an HDF5 file as ONNX: `image` (batch, height, width, 3) float32 -> `output` (batch, classes) float32.
+
+    Raises:
+        ModelError: not such a model, or a layer is not known.
+    """
+    file = hdf5.read(raw)
+    try:
+        return _onnx(json.loads(file.texts["model_config"]), hdf5.weights(file.arrays))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"not a Keras model: {error}") from error
+
+
+def _onnx(description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    config = description["config"]
+    return _Network(arrays).onnx(config["layers"], config["output_layers"])
 
 
 class _Network:
@@ -51,8 +70,12 @@ class _Network:
         self._kinds: Mapping[str, Callable[[Mapping[str, Any], Sequence[str]], str]] = {
             "InputLayer": self._input,
             "Conv2D": self._convolution,
+            "DepthwiseConv2D": self._depthwise,
+            "ZeroPadding2D": self._padding,
             "BatchNormalization": self._normalisation,
             "Activation": lambda config, inputs: self._activated(config, inputs[0]),
+            "ReLU": self._clipped,
+            "Add": lambda config, inputs: self._add("Sum", inputs, config["name"]),
             "MaxPooling2D": self._pooling("MaxPool"),
             "AveragePooling2D": self._pooling("AveragePool", count_include_pad=0),
             "Concatenate": lambda config, inputs: self._add("Concat", inputs, config["name"], axis=1),
@@ -85,16 +108,45 @@ class _Network:
         return self._add("Transpose", ["image"], config["name"], perm=[0, 3, 1, 2])
 
     def _convolution(self, config: Mapping[str, Any], inputs: Sequence[str]) -> str:
-        name, kernel = config["name"], self._array(f"{config['name']}/kernel").transpose(3, 2, 0, 1)
-        operands = [inputs[0], self._constant(f"{name}/w", kernel)]
+        kernel = self._array(f"{config['name']}/kernel").transpose(3, 2, 0, 1)
+        return self._convolved(config, inputs[0], kernel, 1)
+
+    def _depthwise(self, config: Mapping[str, Any], inputs: Sequence[str]) -> str:
+        """Every channel by itself: (height, width, channels, multiplier) in the file."""
+        kernel = self._array(f"{config['name']}/depthwise_kernel")
+        height, width, channels, many = kernel.shape
+        turned = kernel.transpose(2, 3, 0, 1).reshape(channels * many, 1, height, width)
+        return self._convolved(config, inputs[0], turned, channels)
+
+    def _convolved(self, config: Mapping[str, Any], value: str, kernel: NDArray[Any], groups: int) -> str:
+        name = config["name"]
+        operands = [value, self._constant(f"{name}/w", kernel)]
         if config["use_bias"]:
             operands.append(self._constant(f"{name}/b", self._array(f"{name}/bias")))
         window = {"strides": config["strides"], "auto_pad": _PADS[config["padding"]]}
         size = list(kernel.shape[2:])
         convolved = self._add(
-            "Conv", operands, f"{name}/c", kernel_shape=size, dilations=config["dilation_rate"], **window
+            "Conv", operands, f"{name}/c", kernel_shape=size, dilations=config["dilation_rate"], group=groups, **window
         )
         return self._activated(config, convolved)
+
+    def _padding(self, config: Mapping[str, Any], inputs: Sequence[str]) -> str:
+        (top, bottom), (left, right) = config["padding"]
+        amounts = numpy_helper.from_array(
+            np.array([0, 0, top, left, 0, 0, bottom, right], np.int64), f"{config['name']}/p"
+        )
+        self._constants.append(amounts)
+        return self._add("Pad", [inputs[0], amounts.name], config["name"])
+
+    def _clipped(self, config: Mapping[str, Any], inputs: Sequence[str]) -> str:
+        """What is negative becomes 0, and what is greater than a limit the limit."""
+        if config.get("threshold") or config.get("negative_slope"):
+            raise ModelError("leaky activations are not known")
+        rectified = self._add("Relu", inputs, f"{config['name']}/r")
+        if config.get("max_value") is None:
+            return rectified
+        limit = self._constant(f"{config['name']}/l", np.array(config["max_value"]))
+        return self._add("Min", [rectified, limit], config["name"])
 
     def _normalisation(self, config: Mapping[str, Any], inputs: Sequence[str]) -> str:
         name = config["name"]

@@ -96,9 +96,16 @@ def _keras_js(files: Mapping[str, Path], _sources: Sources) -> bytes:
     return layers_model({name: path.read_text(encoding="utf-8") for name, path in files.items()})
 
 
+def _keras_h5(files: Mapping[str, Path], _sources: Sources) -> bytes:
+    from pipeline.models.convert.keras import hdf5_model
+
+    return hdf5_model(_only(files))
+
+
 RECIPES: Mapping[str, Recipe] = {
     "onnx": _onnx,
     "keras-js": _keras_js,
+    "keras-h5": _keras_h5,
     "dynamic": _dynamic,
     "batched": _batched,
     "paddle": _paddle,

@@ -1,0 +1,73 @@
+"""DetectProtectiveEquipment: masks on faces and helmets on heads of the people of an image."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.detect import face_covers, helmets, objects
+from pipeline.detect.boxes import picture_size
+from pipeline.detect.face_covers import FaceCoverJudge
+from pipeline.images.call import Call
+from pipeline.images.equipment import face_part, head_part, helmet_share, person
+from pipeline.images.equipment_summary import summary
+from pipeline.images.faces import found
+from pipeline.images.limits import Limits
+from pipeline.images.wearers import Head, Wearer, head, wearers
+from pipeline.media.types import F32, U8, Frame
+from pipeline.models.types import Models
+
+LIMITS = Limits(least_side=64, most_side=4096, max_bytes=4 * 1024**2)
+"""Source: Amazon Rekognition developer guide, "Guidelines and quotas"."""
+VERSION = "1.0"
+
+
+def answer(call: Call) -> dict[str, Any]:
+    """Persons, largest first, and a Summary where one is asked for.
+
+    Raises:
+        RequestError: the image cannot be used.
+    """
+    frame = call.picture(limits=LIMITS).frame
+    persons = equipped(call.models, frame)
+    wanted = call.request.get("SummarizationAttributes")
+    told = {} if wanted is None else {"Summary": summary(persons, wanted)}
+    return {"ProtectiveEquipmentModelVersion": VERSION, "Persons": persons, **told}
+
+
+def equipped(models: Models, frame: Frame) -> list[dict[str, Any]]:
+    """The Persons of an image."""
+    detector = objects.ObjectDetector(models.load(objects.MODEL))
+    faces = found(models, frame)
+    people = wearers(detector.detect([detector.prepare(frame)])[0], faces, frame.width, frame.height)
+    picture = frame.rgb(*picture_size(frame))
+    heads = [head(someone, faces, frame.aspect) for someone in people]
+    masked = FaceCoverJudge(models.load(face_covers.MODEL)).judged(picture, faces.boxes[_rows(people)])
+    covers = dict(zip(_rows(people), masked.tolist(), strict=True))
+    helmeted = _helmeted(models, picture, [each for each in heads if each is not None])
+    answers = []
+    for number, (someone, its) in enumerate(zip(people, heads, strict=True)):
+        parts = [face_part(faces, someone.face, covers[someone.face])] if someone.face >= 0 else []
+        parts += [] if its is None else [head_part(its, helmeted.pop(0))]
+        answers.append(person(number, someone, parts))
+    return answers
+
+
+def _rows(people: Sequence[Wearer]) -> list[int]:
+    """Rows of the faces of those who show one."""
+    return [someone.face for someone in people if someone.face >= 0]
+
+
+def _helmeted(models: Models, picture: U8, heads: Sequence[Head]) -> list[float]:
+    """How sure it is that each head wears a helmet, 0 to 1."""
+    if not heads:
+        return []
+    squares = np.stack([_square(each, picture) for each in heads])
+    return [float(share) for share in helmet_share(helmets.load(models).judged(picture, squares))]
+
+
+def _square(its: Head, picture: U8) -> F32:
+    """Middle x, y and side of a head, in pixels of the picture."""
+    height, width = picture.shape[:2]
+    left, top, wide, high = its.box * np.array([width, height, width, height], np.float32)
+    return np.array([left + wide / 2, top + high / 2, (wide + high) / 2], np.float32)

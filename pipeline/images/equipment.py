@@ -1,0 +1,69 @@
+"""Protective equipment on the body parts of people, as DetectProtectiveEquipment answers it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.aggregate.boxes import bounding_box, percent
+from pipeline.detect.types import Faces
+from pipeline.images.wearers import REPORTED, Head, Wearer, face_share
+from pipeline.media.types import F32
+
+HELMET, STEEPNESS = 0.015, 1.2
+"""Share of helmets (`HelmetJudge`) that is as good as an even chance, and how fast the odds rise with it: as its power.
+From looking at photos without protective equipment but with helmets of cyclists and players among them: heads without helmets stay
+below .007 where a face is seen and below .02 elsewhere, plain helmets lie between .018 and .2."""
+NOSE = 0.5
+"""Of the way from the eyes to the mouth: how high masks reach."""
+
+
+def helmet_share(shares: F32) -> F32:
+    """(N,) How sure helmets are, 0 to 1, from the shares of helmets on heads (N,)."""
+    odds = (np.maximum(shares, 1e-9) / HELMET) ** STEEPNESS
+    sure: F32 = (odds / (1 + odds)).astype(np.float32)
+    return sure
+
+
+def face_part(faces: Faces, row: int, masked: float) -> dict[str, Any]:
+    """The FACE of somebody, `masked` with this share of certainty."""
+    return _part("FACE", face_share(faces, row), "FACE_COVER", masked, mask_box(faces, row))
+
+
+def head_part(head: Head, helmeted: float) -> dict[str, Any]:
+    """The HEAD of somebody, with a helmet with this share of certainty."""
+    left, top, width, _ = head.box
+    return _part("HEAD", head.share, "HEAD_COVER", helmeted * head.share, (left, top, width, head.brow - top))
+
+
+def mask_box(faces: Faces, row: int) -> Sequence[float]:
+    """Left, top, width, height of the lower face: from below the eyes to the chin."""
+    left, top, width, height = map(float, faces.boxes[row])
+    eyes, mouth = (float(faces.landmarks[row, spots, 1].mean()) for spots in (slice(0, 2), slice(3, 5)))
+    upper = min(max(eyes + NOSE * (mouth - eyes), top), top + height)
+    return left, upper, width, top + height - upper
+
+
+def person(number: int, someone: Wearer, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One of the Persons; parts that are too unsure are left out."""
+    return {
+        "BodyParts": [part for part in parts if part["Confidence"] >= 100 * REPORTED],
+        "BoundingBox": bounding_box(someone.box),
+        "Confidence": percent(someone.share),
+        "Id": number,
+    }
+
+
+def _part(name: str, share: float, worn: str, sure: float, box: Sequence[float]) -> dict[str, Any]:
+    found = [_item(worn, sure, box)] if sure >= REPORTED else []
+    return {"Name": name, "Confidence": percent(share), "EquipmentDetections": found}
+
+
+def _item(worn: str, sure: float, box: Sequence[float]) -> dict[str, Any]:
+    """An item of equipment; what is recognised by covering its part covers it as surely as it is there."""
+    return {
+        "BoundingBox": bounding_box(box),
+        "Confidence": percent(sure),
+        "Type": worn,
+        "CoversBodyPart": {"Confidence": percent(sure), "Value": True},
+    }
