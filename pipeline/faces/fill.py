@@ -15,7 +15,7 @@ from pipeline.faces.files import BusyError, MatrixFiles, State
 from pipeline.faces.matrix import DIMENSIONS
 from pipeline.store import faces
 from pipeline.store.collections import Collection
-from pipeline.store.engine import reading
+from pipeline.store.engine import reading, snapshot
 
 STEP = 25_000
 """Positions read at once, which then count; more than that behind is far."""
@@ -90,7 +90,7 @@ def _filled(
     state = files.state()
     while True:
         # One short transaction per step: a long one keeps databases from tidying up behind writers.
-        with reading(engine) as connection:
+        with snapshot(engine) as connection:
             collection = look(connection)
             if state is None or not _continues(state, collection):
                 # Of what was removed before, nothing will be read.

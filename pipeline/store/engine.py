@@ -1,4 +1,4 @@
-"""Connections to SQLite or PostgreSQL that behave alike: `reading` sees a snapshot, `writing` is serial on SQLite."""
+"""Connections to SQLite or PostgreSQL that behave alike: `snapshot` sees one state, `writing` is serial on SQLite."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +22,14 @@ def connect(url: str) -> Engine:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that only reads."""
     with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection that only reads, and sees one state of the database however many queries it makes."""
+    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    with engine.connect().execution_options(**options) as connection:
         yield connection
 
 
