@@ -85,9 +85,9 @@ class Settings(BaseSettings):
     """MiB of address space that a worker child may take beyond what it starts with, models included; 0: no limit."""
 
     image_timeout_s: int = Field(default=30, ge=1)
-    """How long an operation on an image may take, its wait for a worker included; then, or at once where it would, it answers `ThrottlingException`."""
+    """How long an operation on an image may take, its wait for a worker included; longer ones answer `ThrottlingException`."""
     image_waiting: int = Field(default=32, ge=1)
-    """Operations on images that one api process has under way, three quarters of them for one account; more answer `ThrottlingException`."""
+    """Operations on images under way in one api process, three quarters of them for one account; others answer `ThrottlingException`."""
     image_waiting_bytes: int = Field(default=256 * 1024**2, ge=32 * 1024**2)
     """Bytes of images that lie in the broker's memory at once; more answer `ThrottlingException`."""
 
