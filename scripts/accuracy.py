@@ -105,7 +105,7 @@ def watch(folder: Path, file: str, wanted: Sequence[str], models: Models, out: P
     operations = [by_analysis(name) for name in wanted]
     report = analyze(folder / file, {each.name: request(each, step_ms) for each in operations}, models)
     for name, answer in report.answers.items():
-        write(out, OPERATIONS[name].analysis, file, answer)
+        write(out, OPERATIONS[name].analysis, file, [answer])
     return report.media.duration_ms / 1000
 
 
