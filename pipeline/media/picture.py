@@ -3,6 +3,7 @@
 Source: ITU-T T.81 annex B (JPEG markers), W3C PNG specification 3rd edition (chunks, eXIf), CIPA DC-008 (Exif orientation).
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,7 @@ _ORIENTATION, _SHORT = 0x0112, 3
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PIXELS_BEGIN = 0xDA
+_FILL = re.compile(rb"\xff+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def orientation_of(exif: bytes) -> int:
 
 def _jpeg(content: bytes) -> PictureHead:
     size, orientation = None, 1
-    for marker, payload in islice(_segments(content), PARTS):
+    for marker, payload in _segments(content):
         if marker in _SIZES and size is None:
             size = int.from_bytes(payload[3:5], "big"), int.from_bytes(payload[1:3], "big")
         if marker == 0xE1 and payload.startswith(_EXIF):
@@ -78,16 +80,17 @@ def _jpeg(content: bytes) -> PictureHead:
 def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Markers and their payloads, up to where the pixels begin."""
     place = 2
-    while place + 4 <= len(content) and content[place] == 0xFF:
-        marker = content[place + 1]
+    for _ in range(PARTS):
+        filled = _FILL.match(content, place)
+        if filled is None or filled.end() + 3 > len(content):
+            return
+        place, marker = filled.end() + 1, content[filled.end()]
         if marker == _PIXELS_BEGIN:
             return
-        if marker == 0xFF or marker in _NO_LENGTH:
-            place += 1 if marker == 0xFF else 2
-            continue
-        length = int.from_bytes(content[place + 2 : place + 4], "big")
-        yield marker, content[place + 4 : place + 2 + length]
-        place += 2 + max(length, 2)
+        if marker not in _NO_LENGTH:
+            length = int.from_bytes(content[place : place + 2], "big")
+            yield marker, content[place + 2 : place + length]
+            place += max(length, 2)
 
 
 def _png(content: bytes) -> PictureHead:

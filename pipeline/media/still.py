@@ -14,6 +14,7 @@ from pipeline.errors import MediaError
 from pipeline.media.container import require_damage
 from pipeline.media.frame import Scalers, is_full_range, luma_plane
 from pipeline.media.picture import PictureFormat, picture_head
+from pipeline.media.pixels import jpeg_pixels, png_pixels
 from pipeline.media.types import U8, ColorRange, Timestamp
 
 DECODERS: Mapping[PictureFormat, str] = {"JPEG": "mjpeg", "PNG": "png"}
@@ -107,7 +108,8 @@ def decode(content: bytes, max_pixels: int) -> Still:
     # The decoder counts what it aligns. A picture of which a part is missing would be analysed as if that part were grey.
     room = (head.width + ALIGNED) * (head.height + ALIGNED)
     options = {"max_pixels": str(room), "err_detect": "crccheck+bitstream+buffer+explode"}
-    picture = _picture(content, DECODERS[head.format], options)
+    pixels = png_pixels(content) if head.format == "PNG" else jpeg_pixels(content, head.width * head.height)
+    picture = _picture(pixels, DECODERS[head.format], options)
     if (picture.width, picture.height) != (head.width, head.height):
         raise MediaError(f"the {head.format} file is damaged: it contains pictures of several sizes")
     return Still(_opaque(picture), head.orientation)

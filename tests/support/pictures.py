@@ -44,33 +44,36 @@ def with_exif(picture: bytes, orientation: int) -> bytes:
     return picture[:33] + chunk + picture[33:]
 
 
-def flat_jpeg(width: int, height: int, *samples: int) -> bytes:
+def flat_jpeg(width: int, height: int, *samples: int, scans: int = 1, progressive: bool = False) -> bytes:
     """A JPEG file of one colour: one grey sample, or four inverted inks (255: none) as Adobe's programs store them.
 
-    Every block has one coefficient, its mean; all tables are as small as they can be.
+    Every block has one coefficient, its mean; all tables are as small as they can be. The same scan may come again and again.
     """
     many = len(samples)
     parts = [b"\xff\xd8", _segment(0xDB, b"\0" + b"\x08" * 64)]
     if many == 4:
         parts.append(_segment(0xEE, b"Adobe\0\x64\0\0\0\0\0"))
     components = b"".join(bytes([n, 0x11, 0]) for n in range(1, many + 1))
-    parts.append(_segment(0xC0, struct.pack(">BHHB", 8, height, width, many) + components))
+    parts.append(_segment(0xC2 if progressive else 0xC0, struct.pack(">BHHB", 8, height, width, many) + components))
     categories = bytes(range(16))  # sixteen codes of five bits: the code of a category is its number
     parts.append(_segment(0xC4, b"\0" + bytes([0, 0, 0, 0, 16]) + bytes(11) + categories))
     parts.append(_segment(0xC4, b"\x10" + bytes([1]) + bytes(15) + b"\0"))
-    parts.append(_segment(0xDA, bytes([many]) + b"".join(bytes([n, 0]) for n in range(1, many + 1)) + b"\0\x3f\0"))
+    chosen = bytes([many]) + b"".join(bytes([n, 0]) for n in range(1, many + 1))
+    start = _segment(0xDA, chosen + (b"\0\0\0" if progressive else b"\0\x3f\0"))
     blocks = ((width + 7) // 8) * ((height + 7) // 8)
-    bits = "".join(_coefficient(sample - 128) for sample in samples) + _coefficient(0) * many * (blocks - 1)
+    end = "" if progressive else "0"
+    first = "".join(_coefficient(sample - 128) + end for sample in samples)
+    bits = first + (_coefficient(0) + end) * many * (blocks - 1)
     bits += "1" * (-len(bits) % 8)
     scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
-    return b"".join([*parts, scan, b"\xff\xd9"])
+    return b"".join([*parts, (start + scan) * scans, b"\xff\xd9"])
 
 
 def _coefficient(difference: int) -> str:
-    """Bits of a block whose mean differs so much from the one before; its other coefficients are none."""
+    """Bits of the mean of a block that differs so much from the one before."""
     size = abs(difference).bit_length()
     value = difference if difference > 0 else difference + (1 << size) - 1
-    return f"{size:05b}" + (f"{value:0{size}b}" if size else "") + "0"
+    return f"{size:05b}" + (f"{value:0{size}b}" if size else "")
 
 
 def _segment(marker: int, payload: bytes) -> bytes:
