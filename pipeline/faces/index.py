@@ -82,6 +82,14 @@ class FaceIndex:
             f"The faces of the collection id: {self._name} change faster than they can be searched. Try your call again.",
         )
 
+    def matrix(self) -> Matrix:
+        """The faces as the database has them now.
+
+        Raises:
+            RequestError: see `search`.
+        """
+        return self._fresh(self._patience_s)
+
     def _collection(self, connection: Connection) -> Collection:
         collection = collections.by_number(connection, self._number)
         if collection is None:

@@ -1,6 +1,7 @@
 """SearchFaces and SearchFacesByImage on photos of people who are known: the same people are found, others are not."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,20 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from pipeline.errors import RequestError
-from pipeline.images.answer import load
+from pipeline.images.answer import _outcome, load
 from pipeline.images.call import Call
+from pipeline.mailbox import Letter
 from pipeline.media.still import decode
 from pipeline.models.library import Library
 from pipeline.services import Services
 from pipeline.settings import Settings
-from pipeline.store import collections
-from pipeline.store.engine import writing
+from pipeline.store import celebrities, collections, faces
+from pipeline.store.celebrities import Celebrity
+from pipeline.store.engine import reading, writing
+from pipeline.store.faces import Image, NewFace
 from pipeline.store.metadata import utcnow
 from tests.support.jobs_installation import ACCOUNT, SECRET, RememberingQueue
+from tests.support.known_faces import people
 from tests.support.pictures import jpeg
 
 pytestmark = pytest.mark.weights
@@ -137,3 +142,39 @@ def test_faces_that_the_filter_refuses_are_no_faces_and_the_reasons_are_said(ask
     assert "AUTO" in message
     assert "LOW_SHARPNESS" in message
     assert "SearchedFaceBoundingBox" in ask("SearchFacesByImage", blurred)
+
+
+def test_the_same_image_many_times_at_once_is_indexed_once(ask: Ask, services: Services, media: Path) -> None:
+    with writing(services.engine) as connection:
+        collections.create(connection, ACCOUNT, "once", "us-east-1", utcnow())
+    group = photo(media, "identification1")
+    with ThreadPoolExecutor(8) as pool:
+        calls = [
+            pool.submit(ask, "IndexFaces", group, CollectionId="once", ExternalImageId=f"beach{n % 2}")
+            for n in range(8)
+        ]
+    found = [[record["Face"]["FaceId"] for record in call.result()["FaceRecords"]] for call in calls]
+    assert all(found[n] == found[n % 2] for n in range(8))
+    with reading(services.engine) as connection:
+        collection = collections.get(connection, ACCOUNT, "once")
+        kept = faces.listed(connection, collection, -1, 100)
+    assert {face.id for face in kept} == {*found[0], *found[1]}
+    assert len(kept) == 2 * len(found[0])
+    assert [face.position for face in kept] == list(range(len(kept)))
+
+
+def test_a_gallery_of_another_model_is_said_to_be_one(
+    services: Services, library: Library, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(services.engine) as connection, monkeypatch.context() as before:
+        before.setattr(collections, "FACE_MODEL_VERSION", "1.0")
+        celebrities.put(connection, Celebrity("1", "Ada"), utcnow())
+        face = NewFace({"Left": 0.1, "Top": 0.1, "Width": 0.1, "Height": 0.1}, 99.0, people(1, 1).tobytes())
+        celebrities.add_face(connection, "1", Image("00"), face, utcnow())
+    letter = Letter(
+        {"operation": "RecognizeCelebrities", "account": ACCOUNT, "request": {}, "stored": {}},
+        {"Image": photo(media, "Family1-Dad1")},
+    )
+    error = _outcome(services, library, letter)["error"]
+    assert error["code"] == "InternalServerError"
+    assert "version 1.0 of the face model" in error["message"]
