@@ -12,6 +12,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from pipeline.settings import Settings
+from pipeline.turns import How
 
 log = structlog.get_logger()
 
@@ -118,9 +119,9 @@ class CeleryQueue:
         """Asks for the delivery of due notifications."""
         self._send(DELIVER)
 
-    def wake_image(self, letter_id: str, *, again: bool = False) -> None:
-        """Asks for the answer to the next request on an image that lies in the mailbox, or `again` to this very one."""
-        self._send(ANSWER_IMAGE, letter_id, again)
+    def wake_image(self, letter_id: str, how: How = "turn") -> None:
+        """Asks for the answer to a request on an image that lies in the mailbox."""
+        self._send(ANSWER_IMAGE, letter_id, how)
 
     def ping(self) -> None:
         """Reaches the broker.

@@ -91,6 +91,13 @@ class Settings(BaseSettings):
     image_waiting_bytes: int = Field(default=256 * 1024**2, ge=32 * 1024**2)
     """Bytes of images that lie in the broker's memory at once; more answer `ThrottlingException`."""
 
+    image_children: int | None = Field(default=None, ge=1)
+    """Worker children for images, each with models of its own; None: one per four cores, at least one."""
+    image_threads: int | None = Field(default=None, ge=1)
+    """Operations on images that one worker process answers side by side, sharing runs of models; None: 16 on a GPU, none on the CPU."""
+    image_gather_ms: float = Field(default=2.0, ge=0, le=100)
+    """How long a shared run of a model waits for further requests to join it."""
+
     linger_s: float = 0.5
     """How long a new job waits so that others for the same video share its decode."""
     chunk_s: float = 120.0

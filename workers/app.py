@@ -5,19 +5,23 @@ import os
 import resource
 import signal
 import sys
-from functools import cache
+import threading
+from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from celery.signals import setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import celeryd_after_setup, setup_logging, worker_process_init, worker_shutting_down
 
 from pipeline import logs
 from pipeline.models.library import Library
 from pipeline.models.threads import inference_threads
+from pipeline.models.types import Models
 from pipeline.process import die_with_parent
-from pipeline.queue import VIDEO, CeleryQueue, make_app
+from pipeline.queue import IMAGES, VIDEO, CeleryQueue, make_app
 from pipeline.services import Services
 from pipeline.settings import Settings
+from workers.side_by_side import SideBySide
 
 settings = Settings()
 app = make_app(settings)
@@ -38,6 +42,25 @@ def models() -> Library:
     return Library.from_settings(settings, inference_threads(settings.threads, settings.concurrency))
 
 
+@cache
+def side_by_side() -> SideBySide:
+    """What the threads of this process share."""
+    give_back = partial(services().queue.wake_image, how="redelivered")
+    made = SideBySide(models(), settings.image_gather_ms / 1000, settings.image_timeout_s, give_back)
+    made.preload()
+    return made
+
+
+@contextlib.contextmanager
+def models_for_image(message_id: str) -> Iterator[Models]:
+    """The models for one request on an image; in a pool of threads those whose runs requests share."""
+    if threading.current_thread() is threading.main_thread():
+        yield models()
+        return
+    with side_by_side().request(message_id) as shared:
+        yield shared
+
+
 @setup_logging.connect
 def _log(**_: Any) -> None:
     logs.configure(settings.log_level, settings.log_format)
@@ -47,6 +70,23 @@ def _log(**_: Any) -> None:
 def _limit_child(**_: Any) -> None:
     """Hostile files are decoded here: the child may not outgrow its memory, nor outlive its parent."""
     die_with_parent()
+    _limit_memory()
+
+
+@celeryd_after_setup.connect
+def _share_process(sender: str = "", instance: Any = None, **_: Any) -> None:
+    """Threads have no process of their own to be prepared: this one is, before there are any."""
+    if IMAGES in _queues(sender) and "thread" in instance.pool_cls.__module__:
+        logs.configure(settings.log_level, settings.log_format)
+        _limit_memory()
+        side_by_side()
+
+
+def _queues(hostname: str) -> list[str]:
+    return hostname.partition("@")[0].split("-")
+
+
+def _limit_memory() -> None:
     if sys.platform == "linux" and settings.worker_memory_mb and settings.device == "cpu":
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit = pages * os.sysconf("SC_PAGE_SIZE") + settings.worker_memory_mb * 1024**2
@@ -58,6 +98,6 @@ def _limit_child(**_: Any) -> None:
 def _interrupt_own_task(sender: str = "", **_: Any) -> None:
     """A solo worker analyses in this very thread, where no pool can end a task: an alarm does, and the chunk is given back."""
     has_children = "REMAP_SIGTERM" in os.environ
-    if VIDEO in sender.partition("@")[0].split("-") and not has_children:
+    if VIDEO in _queues(sender) and not has_children:
         signal.signal(signal.SIGALRM, lambda *_: sys.exit())
         signal.setitimer(signal.ITIMER_REAL, settings.stop_s)

@@ -11,7 +11,8 @@ from pipeline.conduct.sweep import sweep as sweep_up
 from pipeline.images.answer import answer
 from pipeline.notify.delivery import deliver_due
 from pipeline.process import process_name
-from workers.app import app, models, services, settings
+from pipeline.turns import How
+from workers.app import app, models, models_for_image, services, settings
 
 
 @app.task(name=queue.PLAN)
@@ -46,7 +47,8 @@ def deliver() -> None:
 
 
 @app.task(bind=True, name=queue.ANSWER_IMAGE, time_limit=settings.image_timeout_s)
-def answer_image(self: Any, letter_id: str, again: bool = False) -> None:
+def answer_image(self: Any, letter_id: str, how: How = "turn") -> None:
     """Answers a request on an image whose caller is waiting."""
     redelivered = self.request.delivery_info.get("redelivered")
-    answer(services(), models(), letter_id, "again" if again else "redelivered" if redelivered else "turn")
+    with models_for_image(letter_id) as shared:
+        answer(services(), shared, letter_id, "redelivered" if redelivered else how)

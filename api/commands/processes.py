@@ -9,13 +9,15 @@ import click
 
 from pipeline import queue
 from pipeline.commandline import data_dir_option
-from pipeline.models.threads import inference_threads, video_children
+from pipeline.models.threads import image_children, inference_threads, video_children
 from pipeline.settings import Settings, environment, settings_of
 
 CONTROL_CHILDREN = 2
 NOTIFY_THREADS = 4
-IMAGE_CHILDREN = 1
-"""One that uses all cores answers sooner than several that share them."""
+IMAGE_THREADS = 16
+"""Requests that a GPU is given side by side."""
+IMAGES_PER_CHILD = 20_000
+"""Operations on images after which a child is replaced: rarely, because a new one has to load its models first."""
 CELERY = (sys.executable, "-m", "celery", "-A", "workers.app", "-q")
 
 
@@ -26,11 +28,14 @@ def api_command(sockets: tuple[int, int] | None = None) -> list[str]:
 
 
 def worker_command(queues: str, settings: Settings, concurrency: int | None = None) -> list[str]:
-    """Starts a Celery worker for the queues: deliveries wait on others' servers and so run in threads; a GPU is used by one process."""
+    """Starts a Celery worker for the queues: deliveries wait on others' servers and so run in threads; a GPU is used by one process,
+    whose threads share its runs where it answers requests on images.
+    """
     pool, number = _pool(queues, settings, concurrency)
+    kept = ["--max-tasks-per-child", str(IMAGES_PER_CHILD)] if queues == queue.IMAGES else []
     return [
         *CELERY, "--skip-checks", "worker", "-Q", queues, "--pool", pool, "--concurrency", str(number), "-E",
-        "--hostname", f"{queues.replace(',', '-')}@%h", "--without-mingle", "--without-gossip", "--loglevel", "WARNING",
+        "--hostname", f"{queues.replace(',', '-')}@%h", "--without-mingle", "--without-gossip", "--loglevel", "WARNING", *kept,
     ]  # fmt: skip
 
 
@@ -40,7 +45,8 @@ def worker_environment(queues: str, settings: Settings, concurrency: int | None 
     Tasks get `stop_s` to end; then they are interrupted and give back what they hold. Pools without processes
     cannot interrupt a task: they end the one they have begun. Workers for images share the cores among themselves.
     """
-    pool, children = _pool(queues, settings, concurrency)
+    pool, number = _pool(queues, settings, concurrency)
+    children = number if pool == "prefork" else 1
     remapped = {"REMAP_SIGTERM": "SIGQUIT"} if pool == "prefork" else {}
     threads = {"REELSIGHT_THREADS": str(inference_threads(settings.threads, children))}
     return {**remapped, **threads} if queues == queue.IMAGES else remapped
@@ -53,11 +59,13 @@ def _pool(queues: str, settings: Settings, concurrency: int | None) -> tuple[str
         return "threads", concurrency or NOTIFY_THREADS
     if not wanted & {queue.VIDEO, queue.IMAGES}:
         return "prefork", concurrency or CONTROL_CHILDREN
+    if queues == queue.IMAGES and (settings.device != "cpu" or settings.image_threads):
+        return "threads", concurrency or settings.image_threads or IMAGE_THREADS
     if settings.device != "cpu":
         return "solo", 1  # CUDA contexts do not survive a fork
     if queue.VIDEO in wanted:
         return "prefork", video_children(concurrency or settings.concurrency)
-    return "prefork", concurrency or IMAGE_CHILDREN
+    return "prefork", image_children(concurrency or settings.image_children)
 
 
 def beat_command() -> list[str]:

@@ -76,7 +76,7 @@ def _once(services: Services, account: str, letter: Letter, life_s: float) -> Ma
         raise RequestError("ThrottlingException", "The workers cannot be reached. Try your call again.") from None
     try:
         for turn in range(WAKE_UPS):
-            services.queue.wake_image(letter_id, again=turn > 0)
+            services.queue.wake_image(letter_id, "again" if turn else "turn")
             answer = mailbox.wait(letter_id, life_s / WAKE_UPS, has_left.get())
             if answer is not None or has_left.get()():
                 return answer

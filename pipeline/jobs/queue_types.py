@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from pipeline.turns import How
+
 
 class JobQueue(Protocol):
     """Wakes workers; returns at once and never raises: the sweeper repeats what a broker that is away has lost."""
@@ -18,8 +20,8 @@ class JobQueue(Protocol):
     def wake_delivery(self) -> None:
         """Lets a worker deliver the notifications that are due."""
 
-    def wake_image(self, letter_id: str, *, again: bool = False) -> None:
-        """Lets a worker answer the next request in the mailbox, or with `again` this very one; its caller repeats it, nobody else."""
+    def wake_image(self, letter_id: str, how: How = "turn") -> None:
+        """Lets a worker take a request out of the mailbox; its caller repeats this, nobody else."""
 
     def ping(self) -> None:
         """Reaches the broker; the one call that raises, when the broker is away."""

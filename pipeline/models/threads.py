@@ -40,6 +40,11 @@ def video_children(concurrency: int | None) -> int:
     return concurrency or max(1, cores() // 2)
 
 
+def image_children(concurrency: int | None) -> int:
+    """Processes that answer requests on images side by side: as set, else one per four granted cores, which one inference can use."""
+    return concurrency or max(1, cores() // 4)
+
+
 def inference_threads(threads: int | None, concurrency: int | None) -> int:
     """Threads each of these processes uses for inference: as set, else all together use the granted cores once."""
     return threads or max(1, cores() // video_children(concurrency))

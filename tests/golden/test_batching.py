@@ -1,5 +1,6 @@
 """Every model that is shared between requests answers the same for an input, whatever it shares the run with."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.images.answer import load
+from pipeline.images.call import Call
+from pipeline.models.batching import BatchedModels, Crowd
 from pipeline.models.library import Library
 from pipeline.models.manifest import read_manifest
+from pipeline.models.types import Models
+from pipeline.services import Services
+from pipeline.settings import Settings
+from tests.support.sns_installation import WakeUps
 
 pytestmark = [pytest.mark.slow, pytest.mark.weights]
 
@@ -47,3 +55,42 @@ def test_a_shared_run_answers_what_a_run_alone_does(models: Library, name: str) 
             assert found.shape == one[number].shape
             bound = TOLERANCE * max(1.0, float(np.abs(one[number]).max()))
             np.testing.assert_allclose(found, one[number], rtol=0, atol=bound)
+
+
+def test_requests_side_by_side_share_runs_and_are_answered_as_alone(
+    models: Library, media: Path, tmp_path: Path
+) -> None:
+    services = Services.from_settings(Settings(data_dir=tmp_path), WakeUps())
+    folder = media / "images/identity"
+    photos = [(folder / f"azure_Family1-{who}.jpg").read_bytes() for who in ("Dad1", "Dad2", "Mom1", "Son1")]
+    detect = load("DetectFaces")
+    shared = BatchedModels(models.load, models.has, Crowd(gather_s=0.05))
+
+    def asked(content: bytes, with_models: Models) -> dict[str, Any]:
+        return detect(Call(services, with_models, "1", {"Attributes": ["ALL"]}, {"Image": content}))
+
+    def beside(content: bytes) -> dict[str, Any]:
+        with shared.crowd.request():
+            return asked(content, shared)
+
+    alone = [asked(photo, models) for photo in photos]
+    for photo in photos:
+        beside(photo)
+    one_by_one = dict(shared.runs())
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(beside, photos))
+    together = {name: runs - one_by_one[name] for name, runs in shared.runs().items()}
+    assert [len(one["FaceDetails"]) for one in found] == [len(one["FaceDetails"]) for one in alone]
+    for got, expected in zip(found, alone, strict=True):
+        assert flat(got) == pytest.approx(flat(expected), abs=0.01)
+    assert sum(together.values()) < sum(one_by_one.values())
+    services.close()
+
+
+def flat(value: Any) -> list[float]:
+    """All numbers of an answer, in order."""
+    if isinstance(value, dict):
+        return [number for key in sorted(value) for number in flat(value[key])]
+    if isinstance(value, list):
+        return [number for item in value for number in flat(item)]
+    return [float(value)] if isinstance(value, int | float) else []

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from pipeline.services import Services
 from pipeline.settings import Settings
+from pipeline.turns import How
 
 SECRET = "0123456789abcdef" * 3
 ACCOUNT = "111122223333"
@@ -35,7 +36,7 @@ class RememberingQueue:
         """See `JobQueue`."""
         self.finishes.append(pass_id)
 
-    def wake_image(self, letter_id: str, *, again: bool = False) -> None:
+    def wake_image(self, letter_id: str, how: How = "turn") -> None:
         """See `JobQueue`."""
 
     def ping(self) -> None:

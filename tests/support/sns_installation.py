@@ -23,6 +23,7 @@ from pipeline.notify.delivery import deliver_due
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.store.keys import AccessKey
+from pipeline.turns import How
 
 ACCOUNT = "111122223333"
 
@@ -48,7 +49,7 @@ class WakeUps:
     def wake_finish(self, pass_id: str) -> None:
         """See `JobQueue`."""
 
-    def wake_image(self, letter_id: str, *, again: bool = False) -> None:
+    def wake_image(self, letter_id: str, how: How = "turn") -> None:
         """See `JobQueue`."""
         self.answer_image(letter_id)
 
