@@ -1,0 +1,1 @@
+"""Colours: CIELAB, and the names that CSS has for them."""
