@@ -17,6 +17,7 @@ COMMANDS = {
     "doctor": "api.commands.doctor:doctor",
     "models": "api.commands.models:models",
     "labels": "api.commands.labels:labels",
+    "collections": "workers.commands.collections:collections",
     "celebrities": "workers.commands.celebrities:celebrities",
     "analyze": "workers.commands.analyze:analyze",
 }

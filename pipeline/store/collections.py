@@ -77,12 +77,11 @@ def create(
         raise RequestError(
             "ServiceQuotaExceededException", f"The account {account} has {limit} collections, which is the maximum."
         )
-    arn = f"arn:aws:rekognition:{region}:{account}:collection/{name}"
     values = {
         "id": uuid.uuid4().hex,
         "account": account,
         "name": name,
-        "arn": arn,
+        "arn": arn_of(region, account, name),
         "face_model_version": version or FACE_MODEL_VERSION,
         "tags": dict(tags or {}),
         "created_at": now,
@@ -91,6 +90,11 @@ def create(
     if not insert_new(connection, collections, values):
         raise RequestError("ResourceAlreadyExistsException", f"The collection id: {name} already exists")
     return get(connection, account, name)
+
+
+def arn_of(region: str, account: str, name: str) -> str:
+    """The CollectionArn."""
+    return f"arn:aws:rekognition:{region}:{account}:collection/{name}"
 
 
 def count(connection: Connection, account: str) -> int:
@@ -148,6 +152,11 @@ def remove(connection: Connection, account: str, name: str) -> None:
     number = connection.execute(gone).scalar()
     if number is None:
         raise RequestError("ResourceNotFoundException", f"The collection id: {name} does not exist")
+    remove_vectors(connection, number)
+
+
+def remove_vectors(connection: Connection, number: int) -> None:
+    """Leaves the vectors of the users of the collection of this number to `clear_removed`."""
     of_users = (collections.c.account == USERS, collections.c.name.startswith(f"{number} "))
     connection.execute(update(collections).where(*of_users).values(account=None))
 
@@ -165,6 +174,7 @@ def clear_removed(connection: Connection, limit: int) -> bool:
         return False
     # Whoever comes back late finds that it is gone.
     connection.execute(update(collections).where(collections.c.number == dead).values(lease_until=None))
+    remove_vectors(connection, dead)
     batch = select(faces.c.position).where(faces.c.collection == dead).order_by(faces.c.position).limit(limit)
     positions = list(connection.execute(batch).scalars())
     if positions:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert
+from sqlalchemy.exc import IntegrityError
 
 from pipeline.store.face_schema import faces
 from pipeline.store.face_types import Face
@@ -16,7 +17,11 @@ FEW = 50
 
 
 def insert_faces(connection: Connection, collection: int, rows: Sequence[tuple[Face, bytes]]) -> None:
-    """Writes faces with their vectors to the collection of this number, whose counters stay as they are."""
+    """Writes faces with their vectors to the collection of this number, whose counters stay as they are.
+
+    Raises:
+        IntegrityError: a position or an id of them is taken.
+    """
     values = (_values(collection, face, vector) for face, vector in rows)
     if len(rows) > FEW and connection.dialect.driver == "psycopg":
         _copy(connection, values)
@@ -26,11 +31,13 @@ def insert_faces(connection: Connection, collection: int, rows: Sequence[tuple[F
 
 def _copy(connection: Connection, values: Iterator[tuple[Any, ...]]) -> None:
     """Writes rows the way that PostgreSQL takes them fastest. Source: psycopg 3 documentation, "Using COPY TO and COPY FROM"."""
-    with connection.connection.cursor() as cursor:
-        into = cursor.copy(f"COPY {faces.name} ({', '.join(_COLUMNS)}) FROM STDIN")  # type: ignore[attr-defined]
-        with into as copy:
+    statement = f"COPY {faces.name} ({', '.join(_COLUMNS)}) FROM STDIN"
+    try:
+        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
             for row in values:
                 copy.write_row(row)
+    except connection.dialect.loaded_dbapi.IntegrityError as error:
+        raise IntegrityError(statement, None, error) from error
 
 
 def _values(collection: int, face: Face, vector: bytes) -> tuple[Any, ...]:

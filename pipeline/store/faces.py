@@ -124,6 +124,13 @@ def vectors(connection: Connection, collection: Collection, start: int, stop: in
         yield row.position, row.id, row.vector
 
 
+def embedded(connection: Connection, collection: Collection) -> Iterator[tuple[Face, bytes]]:
+    """All faces with their embeddings, in the order of arrival, read in a stream."""
+    query = select(faces).where(faces.c.collection == collection.number).order_by(faces.c.position)
+    for row in connection.execute(query.execution_options(yield_per=1000)).mappings():
+        yield _face(row), row["vector"]
+
+
 def removals(connection: Connection, collection: Collection, after: int) -> list[int]:
     """Positions whose faces were removed since the revision `after`, which must not be less than `listed_from`."""
     mine = (removed_faces.c.collection == collection.number, removed_faces.c.revision > after)
@@ -141,10 +148,10 @@ def check_vector(vector: bytes) -> None:
         raise ValueError(f"a face needs a vector of {DIMENSIONS} numbers and length 1, not {len(vector)} bytes")
 
 
-def of_images(connection: Connection, collection: Collection, images: Iterable[Image]) -> set[Image]:
-    """Those of the images from which the collection has faces."""
+def of_images(connection: Connection, collection: Collection, images: Iterable[Image]) -> dict[Image, list[Face]]:
+    """Image -> its faces in the order of arrival, for those of the images from which the collection has faces."""
     wanted = {(image_id(collection, image), image.external_id): image for image in images}
-    return {wanted[key] for key, known in _of_images(connection, collection, wanted.values()).items() if known}
+    return {wanted[key]: known for key, known in _of_images(connection, collection, wanted.values()).items() if known}
 
 
 def _of_images(
