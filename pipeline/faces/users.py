@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import RequestError
-from pipeline.faces.index import CollectionGoneError
 from pipeline.faces.indices import face_index
 from pipeline.media.types import F32
 from pipeline.services import Services
-from pipeline.store import user_vectors
+from pipeline.store import faces, user_vectors
 from pipeline.store.collections import Collection
-from pipeline.store.engine import reading
+from pipeline.store.engine import reading, snapshot
 from pipeline.store.faces import Face
 from pipeline.store.user_vectors import UserVector
 
@@ -26,8 +25,11 @@ STRANGERS = 0.104
 """Mean cosine of the faces of two strangers. Source: `pipeline.aggregate.similarity`."""
 SPARE = 100
 """Users looked at beyond the wanted ones at first: what is taken off can change their order."""
+MOST_NEW = 10_000
+"""Users that change while one search lasts."""
 
-Search = Callable[[int], Sequence[tuple[float, Face]]]
+Near = Sequence[tuple[float, Face]]
+"""Cosines and vectors of users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +73,49 @@ def search(
         vectors = user_vectors.gallery(connection, collection)
     if vectors is None:
         return []
-    index = face_index(services, vectors)
+
+    def near(most: int) -> tuple[Near, Near]:
+        found = _found(services, vectors, probe, least, most)
+        return found, _newer(services, vectors, probe)
+
     try:
-        return best(lambda most: index.search(probe.vector[None], least, most)[0], probe.length, least, limit)
-    except CollectionGoneError:
-        raise RequestError(
-            "ResourceNotFoundException", f"The collection id: {collection.name} does not exist: it was just deleted."
-        ) from None
+        return best(near, probe.length, least, limit)
+    except RequestError as error:  # what it is about has a name that nobody knows
+        raise RequestError(error.code, error.message.replace(vectors.name, collection.name)) from None
 
 
-def best(found: Search, length: float, least: float, limit: int) -> list[tuple[float, str]]:
-    """See `search`; `found`: the so many vectors of users with the greatest cosines."""
+def best(near: Callable[[int], tuple[Near, Near]], length: float, least: float, limit: int) -> list[tuple[float, str]]:
+    """See `search`.
+
+    Args:
+        near: The vectors with the greatest cosines, so many at most, and those that count instead of others of the same user.
+        length: Of the probe.
+        least: Least likeness.
+        limit: Users, at most.
+    """
     wanted = limit + SPARE
     while True:
-        near = found(wanted)
-        ranked = sorted((_ranked(cosine, face, length) for cosine, face in near), key=lambda one: (-one[0], one[1]))
+        found, newer = near(wanted)
+        alike = {face.user_id or "": (cosine, face) for cosine, face in [*found, *newer]}
+        likenesses = (
+            (likeness(cosine, length * face.confidence / 100), name) for name, (cosine, face) in alike.items()
+        )
+        ranked = sorted(likenesses, key=lambda one: (-one[0], one[1]))
         fit = [one for one in ranked[:limit] if one[0] >= least]
         # Nothing is ever added to a cosine, so nobody beyond the last one seen is more like than that one's cosine.
-        if len(near) < wanted or (len(fit) == limit and fit[-1][0] > near[-1][0]):
+        if len(found) < wanted or (len(fit) == limit and fit[-1][0] > found[-1][0]):
             return fit
         wanted *= 4
 
 
-def _ranked(cosine: float, face: Face, length: float) -> tuple[float, str]:
-    return likeness(cosine, length * face.confidence / 100), face.user_id or ""
+def _found(services: Services, vectors: Collection, probe: Probe, least: float, most: int) -> Near:
+    return face_index(services, vectors).search(probe.vector[None], least, most)[0]
+
+
+def _newer(services: Services, vectors: Collection, probe: Probe) -> Near:
+    """Vectors kept since the search began: while one is replaced by another, files may have neither for a moment."""
+    with snapshot(services.engine) as connection:
+        fresh = faces.listed(connection, vectors, vectors.next_position - 1, MOST_NEW)
+        kept = user_vectors.embeddings(connection, vectors, [face.position for face in fresh])
+    query = probe.vector.astype(np.float64)
+    return [(float(np.frombuffer(kept[face.position], "<f4").astype(np.float64) @ query), face) for face in fresh]
