@@ -20,8 +20,8 @@ from typing import Any
 from pipeline.errors import RequestError
 from pipeline.labels.vocabulary import CATEGORIES, Label, vocabulary
 
-NEAR = 3
-"""Names that a message proposes, at most."""
+NEAR, ALIKE = 3, 0.75
+"""Names that a message repeats or proposes, at most; how much alike those must be written that it proposes, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,9 @@ def check_filters(request: Mapping[str, Any]) -> None:
     names = general.get("LabelInclusionFilters", ())
     unknown = _unknown(names, _labels())
     if names and len(unknown) == len(names) and not general.get("LabelCategoryInclusionFilters"):
-        said = f"no label can be answered that is called {' or '.join(map(repr, unknown))}"
-        proposed = [near for name in unknown for near in _near(name, _labels())]
+        shown = unknown[:NEAR]
+        said = f"no label that can be answered is called {' or '.join(map(repr, shown))}"
+        proposed = [near for name in shown for near in _near(name, _labels())]
         raise _refusal("LabelInclusionFilters", said, [*dict.fromkeys(proposed)][:NEAR])
 
 
@@ -111,9 +112,15 @@ def _labels() -> Mapping[str, str]:
 
 
 def _near(name: str, known: Mapping[str, str]) -> list[str]:
-    """The known names that are written most like this one, or that it is an alias of."""
-    written = name.lower()
-    return [known[key] for key in get_close_matches(written, known, NEAR)]
+    """Names of what is written most like this one or has words that begin with all of its words, be it as an alias."""
+    written, words = name.lower(), name.lower().split()
+    longer = sorted((key for key in known if words and _begun(words, key)), key=len)
+    near = [known[key] for key in (*get_close_matches(written, known, NEAR, ALIKE), *longer)]
+    return [*dict.fromkeys(near)][:NEAR]
+
+
+def _begun(words: Sequence[str], key: str) -> bool:
+    return all(any(other.startswith(word) for other in key.split()) for word in words)
 
 
 def _refusal(member: str, said: str, near: Sequence[str]) -> RequestError:

@@ -44,12 +44,14 @@ def test_a_category_that_does_not_exist_is_refused_by_name(member: str) -> None:
     assert f"Settings.GeneralLabels.{member}" in said
     assert "'Animals & Pets'" in said
     assert "'Animals and Pets'" in said
+    assert refusal(**{member: ["vehicle"]}).endswith("did you mean 'Vehicles and Automotive'?")
     assert refusal(**{member: [""]}).endswith("'' is no label category.")
 
 
 def test_labels_of_which_none_exists_are_refused_with_those_that_are_near() -> None:
     assert "'Bicycle'" in refusal(LabelInclusionFilters=["Bicicle"])
     assert "did you mean 'Car'" in refusal(LabelInclusionFilters=["Automobile"]), "an alias leads to its label"
+    assert "'Golden Retriever'" in refusal(LabelInclusionFilters=["retriever"]), "a word of a name leads to it"
     assert "'Golden Hour' or 'Qqqq'" in refusal(LabelInclusionFilters=["Golden Hour", "Qqqq"])
 
 
