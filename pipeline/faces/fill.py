@@ -2,7 +2,6 @@
 
 import math
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -117,7 +116,7 @@ def _step(connection: Connection, collection: Collection, files: MatrixFiles, st
     if found:
         positions, ids, vectors = zip(*found, strict=True)
         numbers = np.frombuffer(b"".join(vectors), "<f4").reshape(-1, DIMENSIONS)
-        state = files.append(state, positions, [uuid.UUID(face).bytes for face in ids], numbers)
+        state = files.append(state, positions, [bytes.fromhex(face.replace("-", "")) for face in ids], numbers)
     state = replace(state, next_position=stop, complete=False)
     if stop < collection.next_position:
         return state
