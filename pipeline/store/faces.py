@@ -154,6 +154,12 @@ def of_images(connection: Connection, collection: Collection, images: Iterable[I
     return {wanted[key]: known for key, known in _of_images(connection, collection, wanted.values()).items() if known}
 
 
+def by_image(connection: Connection, collection: Collection, image_ids: Iterable[str]) -> list[Face]:
+    """The faces of the images with these ImageIds, whatever their ExternalImageIds."""
+    parts = (_select(collection, faces.c.image_id.in_(part)) for part in _parts(sorted(set(image_ids))))
+    return [face for part in parts for face in _read(connection, part)]
+
+
 def _of_images(
     connection: Connection, collection: Collection, images: Iterable[Image]
 ) -> dict[tuple[str, str | None], list[Face]]:
@@ -161,10 +167,10 @@ def _of_images(
     known: dict[tuple[str, str | None], list[Face]] = {
         (image_id(collection, image), image.external_id): [] for image in images
     }
-    for part in _parts(sorted({picture for picture, _ in known})):
-        for face in _read(connection, _select(collection, faces.c.image_id.in_(part)).order_by(faces.c.position)):
-            if (face.image_id, face.external_image_id) in known:
-                known[face.image_id, face.external_image_id].append(face)
+    there = by_image(connection, collection, (picture for picture, _ in known))
+    for face in sorted(there, key=lambda face: face.position):
+        if (face.image_id, face.external_image_id) in known:
+            known[face.image_id, face.external_image_id].append(face)
     return known
 
 

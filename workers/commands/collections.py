@@ -20,6 +20,7 @@ from pipeline.store.engine import reading, writing
 from pipeline.store.face_schema import collections as table
 from workers.commands.accounts import account_of, account_option, require_name
 from workers.commands.enroll import enroll
+from workers.commands.reindex import reindex
 
 SUFFIX = ".collection.jsonl.zst"
 PAGE = 1000
@@ -34,6 +35,7 @@ def collections() -> None:
 
 
 collections.add_command(enroll)
+collections.add_command(reindex)
 
 
 @collections.command(name="list")

@@ -71,7 +71,7 @@ def enroll(context: click.Context, /, data_dir: Path | None, account: str | None
         raise SetupError(f"{given['folder']} has no photos (.jpg, .jpeg, .png).")
     _require(services, wanted, given["create"])
     counts: Counter[str] = Counter()
-    done = enrolled(services, _models(settings), wanted, photos)
+    done = enrolled(services, face_models(settings), wanted, photos)
     for outcome in tqdm(done, total=len(photos), unit="photo", leave=False, disable=None):
         _count(counts, outcome)
         _tell(outcome, as_json)
@@ -134,6 +134,7 @@ def _summary(counts: Counter[str], photos: int) -> str:
     return f"{photos} photos: {parts}"
 
 
-def _models(settings: Settings) -> Models:
+def face_models(settings: Settings) -> Models:
+    """The networks that find and embed faces."""
     logs.configure("WARNING", "console")
     return pulled(Library.from_settings(settings, settings.threads or cores()), NEEDED)
