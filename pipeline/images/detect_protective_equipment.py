@@ -14,7 +14,7 @@ from pipeline.images.equipment_summary import summary
 from pipeline.images.faces import found
 from pipeline.images.limits import Limits
 from pipeline.images.wearers import Head, Wearer, head, wearers
-from pipeline.media.types import F32, U8, Frame
+from pipeline.media.types import U8, Frame
 from pipeline.models.types import Models
 
 LIMITS = Limits(least_side=64, most_side=4096, max_bytes=4 * 1024**2)
@@ -62,12 +62,5 @@ def _helmeted(models: Models, picture: U8, heads: Sequence[Head]) -> list[float]
     """How sure it is that each head wears a helmet, 0 to 1."""
     if not heads:
         return []
-    squares = np.stack([_square(each, picture) for each in heads])
-    return [float(share) for share in helmet_share(helmets.load(models).judged(picture, squares))]
-
-
-def _square(its: Head, picture: U8) -> F32:
-    """Middle x, y and side of a head, in pixels of the picture."""
-    height, width = picture.shape[:2]
-    left, top, wide, high = its.box * np.array([width, height, width, height], np.float32)
-    return np.array([left + wide / 2, top + high / 2, (wide + high) / 2], np.float32)
+    boxes = np.stack([each.box for each in heads])
+    return [float(share) for share in helmet_share(helmets.load(models).judged(picture, boxes))]

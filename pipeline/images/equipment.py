@@ -10,10 +10,10 @@ from pipeline.detect.types import Faces
 from pipeline.images.wearers import REPORTED, Head, Wearer, face_share
 from pipeline.media.types import F32
 
-HELMET, STEEPNESS = 0.015, 1.2
+HELMET, STEEPNESS = 0.005, 1.4
 """Share of helmets (`HelmetJudge`) that is as good as an even chance, and how fast the odds rise with it: as its power.
-From looking at photos without protective equipment but with helmets of cyclists and players among them: heads without helmets stay
-below .007 where a face is seen and below .02 elsewhere, plain helmets lie between .018 and .2."""
+From 143 faces of photos without protective equipment and from hard hats painted over 122 of them: bare heads stayed below .003, half of
+the hats were above .023 and nineteen in twenty above .004; two helmets of riders had .013 and .024."""
 NOSE = 0.5
 """Of the way from the eyes to the mouth: how high masks reach."""
 
