@@ -29,6 +29,7 @@ IMAGE_OPERATIONS: Mapping[str, ImageOperation] = {
         ImageOperation("CompareFaces", "compare_faces", ("SourceImage", "TargetImage")),
         ImageOperation("DetectFaces", "detect_faces"),
         ImageOperation("DetectLabels", "detect_labels"),
+        ImageOperation("DetectModerationLabels", "detect_moderation_labels"),
         ImageOperation("DetectProtectiveEquipment", "detect_protective_equipment"),
         ImageOperation("DetectText", "detect_text"),
         ImageOperation("IndexFaces", "index_faces"),

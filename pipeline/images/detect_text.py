@@ -60,7 +60,7 @@ def text_of(models: Models, frame: Frame, chosen: TextFilter) -> TextLines:
 
 
 def ordered(quads: Sequence[F32], size: F32) -> list[F32]:
-    """Quadrilaterals (4, 2) in pixels of a picture of that size, begun where reading begins, in the order of the lines that are reported."""
+    """Quadrilaterals (4, 2) in pixels of a picture of that size, begun where reading begins, in the order of lines as reported."""
     lines = [[Word("", 1.0, reading(quad) / size)] for quad in quads]
     return [line[0].quad * size for line in in_reading_order(lines)]
 
