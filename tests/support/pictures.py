@@ -2,12 +2,14 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 
 import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
+from pipeline.media.still import decode
 from pipeline.media.types import U8
 
 Colour = tuple[int, int, int]
@@ -67,6 +69,16 @@ def flat_jpeg(width: int, height: int, *samples: int, scans: int = 1, progressiv
     bits += "1" * (-len(bits) % 8)
     scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
     return b"".join([*parts, (start + scan) * scans, b"\xff\xd9"])
+
+
+def wall(photo: bytes, box: Mapping[str, float], rows: int, columns: int) -> bytes:
+    """A JPEG file of so many small portraits of the face in a BoundingBox of a photo."""
+    still = decode(photo, 10**8)
+    height = round(60 / box["Height"])
+    small = still.rgb(round(height * still.aspect), height)
+    top, left = round(box["Top"] * height), round(box["Left"] * small.shape[1])
+    portrait = small[max(0, top - 20) :, max(0, left - 20) :][:96, :80]
+    return jpeg(np.tile(portrait, (rows, columns, 1)))
 
 
 def _coefficient(difference: int) -> str:
