@@ -73,6 +73,8 @@ def create(
     Raises:
         RequestError: ResourceAlreadyExistsException or ServiceQuotaExceededException.
     """
+    if find(connection, account, name):
+        raise _taken(name)
     if limit is not None and count(connection, account) >= limit:
         raise RequestError(
             "ServiceQuotaExceededException", f"The account {account} has {limit} collections, which is the maximum."
@@ -88,8 +90,12 @@ def create(
         **dict.fromkeys(("faces", "next_position", "revision", "listed_from"), 0),
     }
     if not insert_new(connection, collections, values):
-        raise RequestError("ResourceAlreadyExistsException", f"The collection id: {name} already exists")
+        raise _taken(name)
     return get(connection, account, name)
+
+
+def _taken(name: str) -> RequestError:
+    return RequestError("ResourceAlreadyExistsException", f"The collection id: {name} already exists")
 
 
 def arn_of(region: str, account: str, name: str) -> str:

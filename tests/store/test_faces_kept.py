@@ -84,6 +84,7 @@ def test_collections_are_listed_in_the_order_of_creation_and_only_ones_own(conne
 def test_an_account_has_only_so_many_collections(connection: Connection) -> None:
     make(connection, "one", limit=1)
     assert code_of(make, connection, "two", limit=1) == "ServiceQuotaExceededException"
+    assert code_of(make, connection, "one", limit=1) == "ResourceAlreadyExistsException"
     make(connection, "two", THEIRS, limit=1)
 
 
