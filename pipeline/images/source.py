@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.errors import RequestError
 from pipeline.images.limits import LIMITS
 from pipeline.objects.requested import requested, unreadable
-from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectStore
+from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectInfo, ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,22 @@ def image_of(store: ObjectStore, member: str, image: Mapping[str, Any]) -> bytes
     if s3_object is None:
         assert inline is not None
         return bytes(inline)
-    info = requested(store, s3_object)
+    info = _head(store, member, s3_object)
     if info.size_bytes > LIMITS.max_bytes:
         raise RequestError(
             "ImageTooLargeException",
             f"Image size is too large: {member}.S3Object has {info.size_bytes} bytes, at most {LIMITS.max_bytes} are allowed.",
         )
     return StoredImage(s3_object["Bucket"], s3_object["Name"], s3_object.get("Version"), info.etag)
+
+
+def _head(store: ObjectStore, member: str, s3_object: Mapping[str, Any]) -> ObjectInfo:
+    """Facts of the object; a refusal names the member too, as a request may have two."""
+    try:
+        return requested(store, s3_object)
+    except RequestError as error:
+        place = f"{s3_object.get('Bucket', '')}/{s3_object.get('Name', '')}"
+        raise RequestError(error.code, f"{error.message} It is named by {member}.S3Object: {place}") from None
 
 
 def content_of(store: ObjectStore, image: bytes | StoredImage) -> bytes:

@@ -16,6 +16,19 @@ PictureFormat = Literal["JPEG", "PNG"]
 JPEG_START, PNG_START = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 PARTS = 10_000
 """Segments or chunks that are looked at; real files have tens."""
+OTHERS = (
+    (0, b"GIF8", "a GIF"),
+    (8, b"WEBP", "a WebP"),
+    (4, b"ftyphei", "a HEIC"),
+    (4, b"ftypmif1", "a HEIF"),
+    (4, b"ftypavi", "an AVIF"),
+    (0, b"BM", "a BMP"),
+    (0, b"II*\0", "a TIFF"),
+    (0, b"MM\0*", "a TIFF"),
+    (0, b"%PDF", "a PDF"),
+    (0, b"<", "an SVG, HTML or XML"),
+)
+"""Where which bytes tell what people take for pictures that can be used, and what it is."""
 _EXIF = b"Exif\0\0"
 _ORIENTATION, _SHORT = 0x0112, 3
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -51,7 +64,8 @@ def picture_head(content: bytes) -> PictureHead:
         return _jpeg(content)
     if content.startswith(PNG_START):
         return _png(content)
-    raise MediaError("it is neither a JPEG nor a PNG file")
+    kind = next((kind for place, sign, kind in OTHERS if content.startswith(sign, place)), "neither a JPEG nor a PNG")
+    raise MediaError(f"it is {kind} file; only JPEG and PNG are read")
 
 
 def orientation_of(exif: bytes) -> int:

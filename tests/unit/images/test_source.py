@@ -55,6 +55,7 @@ def test_an_object_that_changed_meanwhile_is_refused(store: DirectoryStore, chan
         ({"Bytes": b"x", "S3Object": OBJECT}, "InvalidParameterException", "SourceImage .* not both"),
         ({"S3Object": {}}, "InvalidS3ObjectException", "Request has invalid S3 object."),
         ({"S3Object": {"Bucket": "photos"}}, "InvalidS3ObjectException", "Request has invalid S3 object."),
+        ({"S3Object": {"Bucket": "no"}}, "InvalidS3ObjectException", "named by SourceImage.S3Object: no/$"),
         ({"S3Object": {"Bucket": "photos", "Name": "empty.jpg"}}, "InvalidS3ObjectException", "Request has invalid"),
         (
             {"S3Object": {"Bucket": "photos", "Name": "none"}},

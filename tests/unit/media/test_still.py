@@ -133,6 +133,27 @@ def test_other_files_are_refused(content: bytes) -> None:
         decode(content, LIMIT)
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"GIF89a" + b"\0" * 9, "a GIF"),
+        (b"RIFF\x1a\0\0\0WEBPVP8L", "a WebP"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1", "a HEIF"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1", "an AVIF"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG, HTML or XML"),
+        (b"<!doctype html>" + jpeg(stored()), "an SVG, HTML or XML"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"\0" * 100, "neither a JPEG nor a PNG"),
+        (b"", "neither a JPEG nor a PNG"),
+        (b"\0" + jpeg(stored()), "neither a JPEG nor a PNG"),
+    ],
+)
+def test_other_files_are_called_by_their_names(content: bytes, kind: str) -> None:
+    with pytest.raises(MediaError, match=f"^it is {kind} file; only JPEG and PNG are read$"):
+        picture_head(content)
+
+
 def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
