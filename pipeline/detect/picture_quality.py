@@ -3,7 +3,8 @@
 Brightness is the mean BT.601 luma in percent of white. Contrast is the span of luma between the darkest and the brightest hundredth of the
 pixels, in percent of that from black to white. Sharpness is how much of its gradients the picture would lose if it were blurred: a sharp
 one loses much, a blurred one hardly any. A mean over nine pixels takes eight ninths from an edge that is one pixel wide; that is 100, and
-0 is a part without gradients. It is measured on the picture as it fills a screen, `SIDE` pixels wide or high: finer blur is not seen.
+0 is a part without gradients. It is measured on the picture as it fills a screen, `SIDE` pixels wide or high: finer blur is not seen. Noise
+passes for sharpness.
 
 Rekognition does not publish its formulas: the scales agree in direction and range only.
 

@@ -10,8 +10,8 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aggregate.evidence import probabilities
-from pipeline.aggregate.labels import LabelTimeline
+from pipeline.aggregate.evidence import evidence, probabilities
+from pipeline.aggregate.labels import LabelTimeline, picture_labels
 from pipeline.aggregate.types import NoGalleries, Record
 from pipeline.analyses.labels import ANALYSIS
 from pipeline.detect.types import Detections, Tags
@@ -185,3 +185,19 @@ def test_an_empty_video_has_no_labels_but_a_model_version() -> None:
     timeline = LabelTimeline(OBJECTS, TAGS, FACES, 1000)
     assert list(timeline.finish(Timestamp(0, MILLIS))) == []
     assert timeline.summary() == {"LabelModelVersion": "3.0"}
+
+
+def test_labels_of_a_picture_come_surest_first_and_the_special_before_the_general() -> None:
+    """All breeds of dogs together are as sure as the dog; what is above it is no surer."""
+    tags = Tags(np.array([207, 208], np.int64), np.float32([0.6, 0.3]))
+    found = picture_labels(evidence(None, [tags]), 55, LabelFilter())
+    assert [label["Name"] for label in found] == ["Dog", "Canine", "Mammal", "Pet", "Animal", "Golden Retriever"]
+    assert [label["Confidence"] for label in found] == pytest.approx([90] * 5 + [60], abs=0.01)
+    assert [p["Name"] for p in found[-1]["Parents"]] == ["Dog", "Canine", "Pet", "Mammal", "Animal"]
+
+
+def test_a_picture_is_not_lowered_for_want_of_neighbours() -> None:
+    frame = objects((CAR, 0.9), (PERSON, 0.6))
+    single = {label["Name"]: label for label in picture_labels(evidence(frame[OBJECTS]), 0, LabelFilter())}
+    within = {r.name: r.body["Label"] for r in records([frame] * 5, min_confidence=0) if r.aggregate == "TIMESTAMPS"}
+    assert single == within
