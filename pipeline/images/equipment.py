@@ -33,7 +33,7 @@ def face_part(faces: Faces, row: int, masked: float) -> dict[str, Any]:
 def head_part(head: Head, helmeted: float) -> dict[str, Any]:
     """The HEAD of somebody, with a helmet with this share of certainty."""
     left, top, width, _ = head.box
-    return _part("HEAD", head.share, "HEAD_COVER", helmeted * head.share, (left, top, width, head.brow - top))
+    return _part("HEAD", head.share, "HEAD_COVER", helmeted, (left, top, width, head.brow - top))
 
 
 def mask_box(faces: Faces, row: int) -> Sequence[float]:

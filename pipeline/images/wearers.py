@@ -130,8 +130,9 @@ FOREHEAD = 0.35
 """Of the distance from the eyes to the mouth: how far the brows are above the eyes."""
 SIDES = 0.1
 """Of a face's width: how far the head reaches beyond its box."""
-HEAD_OF_BODY, HEAD_OF_WIDTH = 0.17, 0.6
-"""Height of a head in that of somebody who stands, and at most in their width."""
+HEAD_OF_BODY, WIDE = 0.14, 0.8
+"""Height of a head in that of somebody who stands, and its width in its height.
+Source: Drillis and Contini, "Body segment parameters", 1966 (.130 of the stature), with room for hair or a hat."""
 UPRIGHT = 1.8
 """Height over width of a body from which the head of somebody without a face can be trusted to be on top."""
 FACELESS = 0.7
@@ -145,9 +146,10 @@ def head(someone: Wearer, faces: Faces, aspect: float) -> Head | None:
     left, top, width, height = map(float, someone.box)
     if height < UPRIGHT * width * aspect:
         return None
-    side = min(HEAD_OF_BODY * height, HEAD_OF_WIDTH * width * aspect)
-    box = np.array([left + width / 2 - side / aspect / 2, top, side / aspect, side], np.float32)
-    return Head(box, top + side / 2, someone.share * FACELESS)
+    high = HEAD_OF_BODY * height
+    wide = WIDE * high / aspect
+    box = np.array([left + (width - wide) / 2, top, wide, high], np.float32)
+    return Head(box, top + high / 2, someone.share * FACELESS)
 
 
 def _above_face(faces: Faces, row: int) -> Head:
