@@ -24,7 +24,7 @@ def _digits(_: click.Context, __: click.Parameter, account: str | None) -> str |
 def account_option(command: Command) -> Command:
     """Adds `--account`."""
     text = "Whose collection it is, 12 digits [default: the only account that there is]."
-    return click.option("--account", callback=_digits, help=text)(command)
+    return click.option("--account", metavar="DIGITS", callback=_digits, help=text)(command)
 
 
 def account_of(services: Services, given: str | None) -> str:

@@ -30,7 +30,13 @@ PAGE = 1000
 def collections() -> None:
     """Lists, fills, moves and deletes face collections.
 
-    They are those of CreateCollection and IndexFaces: what is done here is seen by API clients at once, and the other way round.
+    They are those of CreateCollection and IndexFaces: what is done here is seen by API clients at once, and the other way round. The server
+    may run meanwhile, and need not.
+
+    \b
+    reelsight collections enroll people photos/ --create    photos/Ann Lee/1.jpg ...
+    reelsight collections export people --out people.zst    a backup, or for another machine:
+    reelsight collections import people.zst
     """
 
 
@@ -39,11 +45,14 @@ collections.add_command(reindex)
 
 
 @collections.command(name="list")
-@click.option("--account", help="Only this account's collections.")
+@click.option("--account", metavar="DIGITS", help="Only this account's collections.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @data_dir_option
 def list_(data_dir: Path | None, account: str | None, as_json: bool) -> None:
-    """Prints the collections of all accounts, each account's oldest first."""
+    """Prints the collections of all accounts.
+
+    Each account's oldest comes first.
+    """
     services = connect(settings_of(data_dir))
     shown = False
     for owner in [account] if account else _owners(services):
@@ -78,7 +87,7 @@ def show(data_dir: Path | None, account: str | None, collection: str) -> None:
 @account_option
 @data_dir_option
 def export(data_dir: Path | None, account: str | None, collection: str, out: Path | None) -> None:
-    """Writes everything that COLLECTION holds to one file, for `import` here or elsewhere.
+    """Writes COLLECTION to one file, for `import`.
 
     The file has faces with their ids and embeddings, users and tags, as they are at one moment; photos are not kept anywhere. A file of
     that name is replaced once the new one is whole. Nobody but you may read it: embeddings are biometric data.
@@ -97,9 +106,10 @@ def export(data_dir: Path | None, account: str | None, collection: str, out: Pat
 @account_option
 @data_dir_option
 def import_(data_dir: Path | None, account: str | None, file: Path, name: str | None, instead: bool) -> None:
-    """Makes a collection out of a FILE that `export` wrote, with the same FaceIds, ImageIds and users.
+    """Makes a collection out of an exported FILE.
 
-    The collection appears once all of it is there; an import that is interrupted leaves nothing.
+    FaceIds, ImageIds, users and tags are the same as before. The collection appears once all of it is there; an import that is interrupted
+    leaves nothing.
     """
     services = connect(settings_of(data_dir))
     called = None if name is None else require_name(name)

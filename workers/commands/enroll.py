@@ -53,15 +53,17 @@ SOME_LEFT_OUT = 3
 @data_dir_option
 @click.pass_context
 def enroll(context: click.Context, /, data_dir: Path | None, account: str | None, as_json: bool, **given: Any) -> None:
-    """Keeps the faces of all photos (.jpg, .jpeg, .png) in FOLDER in COLLECTION.
+    """Adds the faces of photos in FOLDER to COLLECTION.
 
-    A folder in FOLDER is a person, and so is a photo that lies in FOLDER itself. The ExternalImageId of a face tells the photo: `Ann
-    Lee/at home.jpg` becomes `Ann_Lee:at_home`, its UserId (--users) `Ann_Lee`. Letters, digits and _.- stay; accents are dropped, what else
-    there is becomes _, and then a part of its SHA-256 follows, unless it was a space.
+    Every folder in FOLDER is a person, with photos (.jpg, .jpeg, .png) in it or deeper; so is a photo that lies in FOLDER itself.
+
+    A face's ExternalImageId is the path of its photo in FOLDER without the suffix, with : between the parts and _ for spaces, so `Ann
+    Lee/at home.jpg` gives `Ann_Lee:at_home`, and `Ann_Lee` as UserId. Accents are dropped; where other characters must become _, a part of
+    the path's SHA-256 is added.
 
     Photos whose faces are there already are passed over, so the command can be repeated, after it was interrupted for example. Nothing
-    that is wrong with a photo stops it. The exit status is 0 if every photo has faces in the collection, 3 if some were left out, 1 if
-    nothing could be done.
+    that is wrong with a photo stops it: it is left out, with the reason. The exit status is 0 if every photo has faces in the collection,
+    3 if some were left out, 1 if nothing could be done.
     """
     settings = settings_of(data_dir)
     services = connect(settings)

@@ -30,12 +30,14 @@ SHOWN = 100
 @account_option
 @data_dir_option
 def reindex(data_dir: Path | None, account: str | None, collection: str, folder: Path, drop: bool, again: bool) -> None:
-    """Embeds the faces of COLLECTION anew from their photos in FOLDER, for this version of the face model.
+    """Embeds the faces of COLLECTION anew from photos.
 
-    The photos are those that were indexed, byte for byte, in any order and under any names; the folder of a bucket will do. A face is found
-    again by its photo and its place in it, and keeps its FaceId, ImageId, ExternalImageId and user. The collection stays as it is until
-    there is a new embedding for every face; until then the command can be interrupted, and repeated with other folders. Faces whose photo
-    is missing are listed: then nothing changes, unless --drop-missing removes them.
+    For collections that another version of the face model has made, which cannot be searched any more. The photos in FOLDER are those that
+    were indexed, byte for byte, in any order and under any names; the folder of a bucket will do. A face is found again by its photo and
+    its place in it, and keeps its FaceId, ImageId, ExternalImageId and user.
+
+    The collection stays as it is until there is a new embedding for every face; until then the command can be interrupted, and repeated
+    with other folders. Faces whose photo is missing are listed: then nothing changes, unless --drop-missing removes them.
     """
     settings = settings_of(data_dir)
     services = connect(settings)
