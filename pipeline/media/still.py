@@ -109,10 +109,10 @@ def decode(content: bytes, max_pixels: int) -> Still:
     room = (head.width + ALIGNED) * (head.height + ALIGNED)
     options = {"max_pixels": str(room), "err_detect": "crccheck+bitstream+buffer+explode"}
     pixels = png_pixels(content) if head.format == "PNG" else jpeg_pixels(content, head.width * head.height)
-    picture = _picture(pixels, DECODERS[head.format], options)
+    picture = _opaque(_picture(pixels, DECODERS[head.format], options))
     if (picture.width, picture.height) != (head.width, head.height):
         raise MediaError(f"the {head.format} file is damaged: it contains pictures of several sizes")
-    return Still(_opaque(picture), head.orientation)
+    return Still(picture, head.orientation)
 
 
 def _picture(content: bytes, decoder: str, options: dict[str, str]) -> VideoFrame:
@@ -130,16 +130,17 @@ def _picture(content: bytes, decoder: str, options: dict[str, str]) -> VideoFram
 
 
 def _opaque(picture: VideoFrame) -> VideoFrame:
-    """The picture over white; itself where it has no transparent pixels."""
+    """The picture over white; itself where its format has no transparency."""
     if not picture.format.has_palette and len(picture.format.components) not in {2, 4}:
         return picture
-    rgba = np.asarray(picture.reformat(format="rgba").to_ndarray(), np.uint8)
-    if rgba[..., 3].min() == 255:
-        return VideoFrame.from_ndarray(np.ascontiguousarray(rgba[..., :3]), "rgb24")
-    blended = np.empty((*rgba.shape[:2], 3), np.uint8)
+    picture = picture.reformat(format="rgba")
+    plane = picture.planes[0]
+    rgba = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1, 4)[:, : picture.width]
     for row in range(0, len(rgba), STRIP):
-        part = rgba[row : row + STRIP].astype(np.uint16)
-        clear = 255 - part[..., 3:]
-        mixed = part[..., :3] * part[..., 3:] + clear * 255 + 128
-        blended[row : row + STRIP] = (mixed + (mixed >> 8)) >> 8  # divides by 255, rounding
-    return VideoFrame.from_ndarray(blended, "rgb24")
+        part = rgba[row : row + STRIP]
+        if part[..., 3].min() < 255:  # in place: large pictures are not held twice
+            alpha = part[..., 3:].astype(np.uint16)
+            mixed = part[..., :3] * alpha + (255 - alpha) * 255 + 128
+            part[..., :3] = (mixed + (mixed >> 8)) >> 8  # divides by 255, rounding
+            part[..., 3] = 255
+    return picture
