@@ -65,7 +65,7 @@ def make_app(settings: Settings) -> Celery:
         task_time_limit=TASK_LIMIT_S,
         task_serializer="json",
         accept_content=["json"],
-        task_send_sent_event=True,
+        task_send_sent_event=False,  # an event per request that nobody would miss: Flower learns of tasks as they are received
         worker_send_task_events=True,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,

@@ -9,13 +9,18 @@ from pipeline.settings import Settings
 from scripts.in_venv import ROOT
 
 
+def settings() -> Settings:
+    """Settings whose models are what REELSIGHT_MODELS_DIR names, else what `scripts/quickstart` pulled, else the user's."""
+    given, here = Settings(), ROOT / "data" / "models"
+    if given.models_dir is None and here.is_dir():
+        return given.model_copy(update={"models_dir": here})
+    return given
+
+
 def library() -> Library:
-    """What REELSIGHT_MODELS_DIR names, else what `scripts/quickstart` pulled, else the user's; inference on all granted cores."""
-    settings = Settings()
-    here = ROOT / "data" / "models"
-    if settings.models_dir is None and here.is_dir():
-        settings = settings.model_copy(update={"models_dir": here})
-    return Library.from_settings(settings, settings.threads or cores())
+    """The models of `settings`; inference on all granted cores."""
+    given = settings()
+    return Library.from_settings(given, given.threads or cores())
 
 
 def defaults() -> Library:

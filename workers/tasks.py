@@ -46,7 +46,7 @@ def deliver() -> None:
     deliver_due(services())
 
 
-@app.task(bind=True, name=queue.ANSWER_IMAGE, time_limit=settings.image_timeout_s)
+@app.task(bind=True, name=queue.ANSWER_IMAGE, time_limit=settings.image_timeout_s, send_events=False)  # there are many
 def answer_image(self: Any, letter_id: str, how: How = "turn") -> None:
     """Answers a request on an image whose caller is waiting."""
     redelivered = self.request.delivery_info.get("redelivered")

@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""How long operations on images take through the running service, beside the same work without it.
+
+    scripts/bench_images.py [--image PHOTO] [--operations DetectFaces,…] [--seconds 5] [--json FILE]
+
+Starts a service of its own, and asks it with boto3. `alone` is the floor: the operation in this process, without HTTP, signature, queue and
+broker; `ratio` is the median latency at one caller over it, `over` the difference in ms. `cold` is the first answer of a new process, its
+models loaded and all. Overload is more callers than the service lets in: how many are refused, and how long the slowest answer of each kind
+took. Callers, service and models share the cores, and machines are noisy: read the ratios, not the milliseconds.
+"""
+
+import in_venv
+
+in_venv.enter()
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from api.serve.first_start import ACCOUNT
+from pipeline import logs
+from pipeline.images.answer import load
+from pipeline.images.call import Call
+from pipeline.images.catalog import IMAGE_OPERATIONS
+from pipeline.models.threads import cores
+from pipeline.queue import CeleryQueue, make_app
+from pipeline.services import Services
+from pipeline.settings import Settings
+from scripts import pulled
+from scripts.in_venv import ROOT
+
+COLLECTION, USER = "bench", "somebody"
+CALLERS = (1, 4, 16)
+CROWD = 48
+"""Callers of the overload: more than one account may have under way."""
+REQUESTS: Mapping[str, dict[str, Any]] = {
+    "AssociateFaces": {"CollectionId": COLLECTION, "UserId": USER, "FaceIds": ["FACE"]},
+    "CompareFaces": {},
+    "DetectFaces": {"Attributes": ["ALL"]},
+    "DetectLabels": {},
+    "DetectModerationLabels": {},
+    "DetectProtectiveEquipment": {},
+    "DetectText": {},
+    "IndexFaces": {"CollectionId": COLLECTION},
+    "RecognizeCelebrities": {},
+    "SearchFaces": {"CollectionId": COLLECTION, "FaceId": "FACE"},
+    "SearchFacesByImage": {"CollectionId": COLLECTION},
+    "SearchUsers": {"CollectionId": COLLECTION, "FaceId": "FACE"},
+    "SearchUsersByImage": {"CollectionId": COLLECTION},
+}
+"""Operation -> its request without images; FACE is the id of a face that is indexed."""
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--image", type=Path, help="a JPEG or PNG file; without it a sample is rendered")
+    parser.add_argument("--operations", default=",".join(IMAGE_OPERATIONS))
+    parser.add_argument("--seconds", type=float, default=5.0, help="per figure")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    names = arguments.operations.split(",")
+    if unknown := set(names) - set(IMAGE_OPERATIONS):
+        parser.error(f"not among the operations on images: {', '.join(sorted(unknown))}")
+    if missing := set(names) - set(REQUESTS):
+        parser.error(f"no example of {', '.join(sorted(missing))} in REQUESTS")
+    logs.configure("WARNING", "console")
+    os.environ["REELSIGHT_MODELS_DIR"] = str(models_dir())
+    with tempfile.TemporaryDirectory() as name:
+        report = measured(Path(name), arguments.image, names, arguments.seconds)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def models_dir() -> Path:
+    """The folder of the models, the default ones pulled."""
+    settings = pulled.settings()
+    pulled.library().pull()
+    return settings.models_path
+
+
+def measured(folder: Path, image: Path | None, names: list[str], seconds: float) -> dict[str, Any]:
+    """All figures."""
+    import main_job
+
+    content = image.read_bytes() if image else sample(folder)
+    report: dict[str, Any] = {"cores": cores(), "bytes": len(content), "operations": {}}
+    print(f"{image.name if image else 'sample'}: {len(content)} bytes, {report['cores']} cores")
+    with main_job.service(folder) as endpoint:
+        config = Config(retries={"total_max_attempts": 1}, max_pool_connections=CROWD, read_timeout=120)
+        client = boto3.Session(profile_name="reelsight").client("rekognition", endpoint_url=endpoint, config=config)
+        face = enrolled(client, content)
+        print(
+            f"{'operation':26}{'alone':>8}{'p50':>8}{'p95':>8}{'p99':>8}{'ratio':>7}{'over':>7}{'cold':>8}   answers/s at {CALLERS}"
+        )
+        for name in names:
+            report["operations"][name] = figures = operation(
+                client, folder, name, request_of(name, face), content, seconds
+            )
+            print(line(name, figures))
+        report["overload"] = overload(client, names[0], request_of(names[0], face), content, seconds)
+        print(f"{CROWD} callers of {names[0]}: {report['overload']}")
+    return report
+
+
+def sample(folder: Path) -> bytes:
+    """A picture with a face."""
+    import main_job
+    from still import still
+
+    here = ROOT / "data"
+    return still(main_job.sample(here if here.is_dir() else folder), 1000)
+
+
+def enrolled(client: Any, content: bytes) -> str:
+    """The id of a face of the picture in a collection with one user."""
+    client.create_collection(CollectionId=COLLECTION)
+    client.create_user(CollectionId=COLLECTION, UserId=USER)
+    records = client.index_faces(Image={"Bytes": content}, QualityFilter="NONE", CollectionId=COLLECTION)["FaceRecords"]
+    if not records:
+        raise SystemExit("The picture shows no face; give another one with --image.")
+    face: str = records[0]["Face"]["FaceId"]
+    client.associate_faces(CollectionId=COLLECTION, UserId=USER, FaceIds=[face], UserMatchThreshold=0)
+    return face
+
+
+def request_of(name: str, face: str) -> dict[str, Any]:
+    """The example of an operation, without its images."""
+    text = json.dumps(REQUESTS[name]).replace("FACE", face)
+    request: dict[str, Any] = json.loads(text)
+    return request
+
+
+def operation(
+    client: Any, folder: Path, name: str, request: dict[str, Any], content: bytes, seconds: float
+) -> dict[str, Any]:
+    """The figures of one operation; times in ms."""
+    call = caller(client, name, request, content)
+    call()
+    latencies = sorted(during(call, 1, seconds)["took_ms"])
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        alone, cold = pool.submit(floor, folder, name, request, content, seconds).result()
+    rates = {count: round(len(during(call, count, seconds)["took_ms"]) / seconds, 1) for count in CALLERS}
+    p50, p95, p99 = (latencies[min(int(len(latencies) * share), len(latencies) - 1)] for share in (0.5, 0.95, 0.99))
+    figures = {"alone_ms": alone, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "cold_ms": cold, "over_ms": p50 - alone}
+    return {**{key: round(value, 1) for key, value in figures.items()}, "ratio": round(p50 / alone, 2), "per_s": rates}
+
+
+def caller(client: Any, name: str, request: dict[str, Any], content: bytes) -> Callable[[], object]:
+    """Asks the service."""
+    method = getattr(client, "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_"))
+    images = {member: {"Bytes": content} for member in IMAGE_OPERATIONS[name].images}
+    return lambda: method(**request, **images)
+
+
+def during(call: Callable[[], object], callers: int, seconds: float) -> dict[str, Any]:
+    """Calls that so many callers make one after another, each for so long: how long answers took, and refusals by code."""
+    end, took, refused = time.perf_counter() + seconds, [], []
+
+    def work(_: int) -> None:
+        while (begun := time.perf_counter()) < end:
+            try:
+                call()
+            except ClientError as error:
+                refused.append((error.response["Error"]["Code"], (time.perf_counter() - begun) * 1e3))
+            else:
+                took.append((time.perf_counter() - begun) * 1e3)
+
+    with ThreadPoolExecutor(callers) as pool:
+        list(pool.map(work, range(callers)))
+    return {"took_ms": took, "refused": refused}
+
+
+def floor(folder: Path, name: str, request: dict[str, Any], content: bytes, seconds: float) -> tuple[float, float]:
+    """Median and first time of the operation in this process, in ms."""
+    logs.configure("WARNING", "console")
+    settings = Settings(data_dir=folder)
+    services = Services.from_settings(settings, CeleryQueue(make_app(settings)))
+    began = time.perf_counter()
+    models, answer = pulled.library(), load(name)
+    call = Call(services, models, ACCOUNT, request, dict.fromkeys(IMAGE_OPERATIONS[name].images, content))
+    answer(call)
+    cold = (time.perf_counter() - began) * 1e3
+    answer(call)
+    spent: list[float] = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(spent) < 3:
+        began = time.perf_counter()
+        answer(call)
+        spent.append((time.perf_counter() - began) * 1e3)
+    services.close()
+    return statistics.median(spent), cold
+
+
+def overload(client: Any, name: str, request: dict[str, Any], content: bytes, seconds: float) -> dict[str, Any]:
+    """What more callers than are let in see."""
+    found = during(caller(client, name, request, content), CROWD, seconds)
+    slowest = {
+        "answer_ms": max(found["took_ms"], default=0),
+        "refusal_ms": max((ms for _, ms in found["refused"]), default=0),
+    }
+    codes = Counter(code for code, _ in found["refused"])
+    return {
+        "answered": len(found["took_ms"]),
+        "refused": dict(codes),
+        **{key: round(ms) for key, ms in slowest.items()},
+    }
+
+
+def line(name: str, figures: Mapping[str, Any]) -> str:
+    """One operation for people."""
+    times = "".join(f"{figures[key]:8.1f}" for key in ("alone_ms", "p50_ms", "p95_ms", "p99_ms"))
+    rates = ", ".join(str(rate) for rate in figures["per_s"].values())
+    return f"{name:26}{times}{figures['ratio']:7.2f}{figures['over_ms']:7.1f}{figures['cold_ms']:8.0f}   {rates}"
+
+
+if __name__ == "__main__":
+    main()
