@@ -40,28 +40,12 @@ from pipeline.queue import CeleryQueue, make_app
 from pipeline.services import Services
 from pipeline.settings import Settings
 from scripts import pulled
+from scripts.image_requests import COLLECTION, REQUESTS, USER, request_of
 from scripts.in_venv import ROOT
 
-COLLECTION, USER = "bench", "somebody"
 CALLERS = (1, 4, 16)
 CROWD = 48
 """Callers of the overload: more than one account may have under way."""
-REQUESTS: Mapping[str, dict[str, Any]] = {
-    "AssociateFaces": {"CollectionId": COLLECTION, "UserId": USER, "FaceIds": ["FACE"]},
-    "CompareFaces": {},
-    "DetectFaces": {"Attributes": ["ALL"]},
-    "DetectLabels": {},
-    "DetectModerationLabels": {},
-    "DetectProtectiveEquipment": {},
-    "DetectText": {},
-    "IndexFaces": {"CollectionId": COLLECTION},
-    "RecognizeCelebrities": {},
-    "SearchFaces": {"CollectionId": COLLECTION, "FaceId": "FACE"},
-    "SearchFacesByImage": {"CollectionId": COLLECTION},
-    "SearchUsers": {"CollectionId": COLLECTION, "FaceId": "FACE"},
-    "SearchUsersByImage": {"CollectionId": COLLECTION},
-}
-"""Operation -> its request without images; FACE is the id of a face that is indexed."""
 
 
 def main() -> None:
@@ -76,7 +60,7 @@ def main() -> None:
     if unknown := set(names) - set(IMAGE_OPERATIONS):
         parser.error(f"not among the operations on images: {', '.join(sorted(unknown))}")
     if missing := set(names) - set(REQUESTS):
-        parser.error(f"no example of {', '.join(sorted(missing))} in REQUESTS")
+        parser.error(f"no example of {', '.join(sorted(missing))} in scripts/image_requests.py")
     logs.configure("WARNING", "console")
     os.environ["REELSIGHT_MODELS_DIR"] = str(models_dir())
     with tempfile.TemporaryDirectory() as name:
@@ -135,13 +119,6 @@ def enrolled(client: Any, content: bytes) -> str:
     face: str = records[0]["Face"]["FaceId"]
     client.associate_faces(CollectionId=COLLECTION, UserId=USER, FaceIds=[face], UserMatchThreshold=0)
     return face
-
-
-def request_of(name: str, face: str) -> dict[str, Any]:
-    """The example of an operation, without its images."""
-    text = json.dumps(REQUESTS[name]).replace("FACE", face)
-    request: dict[str, Any] = json.loads(text)
-    return request
 
 
 def operation(
