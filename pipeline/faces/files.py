@@ -105,9 +105,13 @@ class MatrixFiles:
             self._path(state, kind).touch()
         return state
 
-    def discard(self) -> None:
-        """Has whoever comes next begin anew."""
-        with self.locked():
+    def discard(self, until: float = math.inf) -> None:
+        """Has whoever comes next begin anew; see `locked`.
+
+        Raises:
+            BusyError: somebody else writes them.
+        """
+        with self.locked(until):
             (self._folder / "state").unlink(missing_ok=True)
 
     def append(self, state: State, positions: Sequence[int], ids: Sequence[bytes], vectors: F32) -> State:

@@ -1,14 +1,15 @@
 """A collection that can be searched: its files are brought up to date from the database before every search."""
 
 import math
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
 from pipeline.errors import RequestError
-from pipeline.faces.files import MatrixFiles, prune
-from pipeline.faces.fill import updated
+from pipeline.faces.files import BusyError, MatrixFiles, prune
+from pipeline.faces.fill import WAIT_S, updated
 from pipeline.faces.matrix import Matrix
 from pipeline.faces.search import search
 from pipeline.media.types import F32
@@ -75,7 +76,8 @@ class FaceIndex:
             if len(known) == len(wanted):
                 return [[(cosine, known[face]) for cosine, face in one] for one in found]
             if collection.revision == matrix.revision:  # the files tell of another database, as after a restored backup
-                self._files.discard()
+                with suppress(BusyError):
+                    self._files.discard(time.monotonic() + WAIT_S)
                 self._matrix = None
         raise RequestError(
             "ThrottlingException",

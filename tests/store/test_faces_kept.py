@@ -240,3 +240,32 @@ def test_no_question_about_few_faces_walks_through_all(connection: Connection) -
         "collection=? AND position>?)",
         "collection=? AND image_id=?)",
     ]
+
+
+def test_no_question_about_the_faces_of_several_images_walks_through_all(connection: Connection) -> None:
+    """An order by position has SQLite read the whole collection in that order, to save itself the sorting of a few faces."""
+    if connection.dialect.name != "sqlite":
+        return  # plans of PostgreSQL depend on its statistics
+    make(connection)
+    images = [(image(f"{n}"), [face(user_id=f"u{n}")]) for n in range(5)]
+    kept = [one for (one,) in faces.add_many(connection, MINE, "people", images)]
+    people = collections.get(connection, MINE, "people", lock=True)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    faces.add_many(connection, MINE, "people", images)
+    faces.of_images(connection, people, [picture for picture, _ in images])
+    faces.by_id(connection, people, [one.id for one in kept])
+    faces.remove(connection, people, kept[:3])
+    event.remove(connection, "before_cursor_execute", note)
+    plans = [
+        row.detail
+        for statement, parameters in asked
+        if statement.startswith(("SELECT", "DELETE")) and " faces" in statement
+        for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    ]
+    assert len(plans) >= 4
+    assert [plan for plan in plans if plan.startswith("SCAN") or plan.endswith("(collection=?)")] == []
