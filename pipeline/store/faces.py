@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, delete, func, insert, select, update
 
 from pipeline.errors import RequestError
 from pipeline.store.collections import Collection
@@ -14,6 +14,7 @@ from pipeline.store.collections import get as get_collection
 from pipeline.store.face_rows import insert_faces
 from pipeline.store.face_schema import collections, faces, removed_faces
 from pipeline.store.face_types import Face, Image, NewFace, overlap
+from pipeline.store.lookup import rows_by
 
 __all__ = ["Face", "Image", "NewFace", "overlap"]
 
@@ -99,8 +100,7 @@ def listed(
 
 def by_id(connection: Connection, collection: Collection, face_ids: Iterable[str]) -> dict[str, Face]:
     """Face id -> face, of those that the collection has."""
-    parts = (_select(collection, faces.c.id.in_(part)) for part in _parts(sorted(set(face_ids))))
-    return {face.id: face for part in parts for face in _read(connection, part)}
+    return {face.id: face for face in _keyed(connection, collection, faces.c.id, face_ids)}
 
 
 def remove(connection: Connection, collection: Collection, gone: Sequence[Face]) -> None:
@@ -156,8 +156,7 @@ def of_images(connection: Connection, collection: Collection, images: Iterable[I
 
 def by_image(connection: Connection, collection: Collection, image_ids: Iterable[str]) -> list[Face]:
     """The faces of the images with these ImageIds, whatever their ExternalImageIds."""
-    parts = (_select(collection, faces.c.image_id.in_(part)) for part in _parts(sorted(set(image_ids))))
-    return [face for part in parts for face in _read(connection, part)]
+    return _keyed(connection, collection, faces.c.image_id, image_ids)
 
 
 def _of_images(
@@ -234,9 +233,16 @@ def _forget_removals(connection: Connection, collection: Collection, left: int, 
         connection.execute(only.values(listed_from=revision))
 
 
+_FIELDS = [column for column in faces.c if column.name not in {"collection", "vector"}]
+
+
+def _keyed(connection: Connection, collection: Collection, key: Column[Any], values: Iterable[str]) -> list[Face]:
+    mine = faces.c.collection == collection.number
+    return [_face(row) for row in rows_by(connection, _FIELDS, mine, key, sorted(set(values)))]
+
+
 def _select(collection: Collection, *where: ColumnElement[bool]) -> Select[Any]:
-    fields = [column for column in faces.c if column.name not in {"collection", "vector"}]
-    return select(*fields).where(faces.c.collection == collection.number, *where)
+    return select(*_FIELDS).where(faces.c.collection == collection.number, *where)
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[Face]:
