@@ -1,6 +1,7 @@
 """Users of collections: what the api can do about them by itself; comparing faces needs a worker."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from api.operations.types import Handler
+from pipeline.images.ask import ask
 from pipeline.services import Services
 from pipeline.store import collections, faces, users
 from pipeline.store.engine import reading, writing
@@ -19,6 +21,7 @@ PAGE = 500
 """Items of a page where the caller sets no MaxResults; the most that it may be."""
 
 Request = Mapping[str, Any]
+Act = Callable[[Services, Connection, str, Request], Answer]
 
 log = structlog.get_logger()
 
@@ -26,10 +29,11 @@ log = structlog.get_logger()
 def handlers() -> Mapping[str, Handler]:
     """Operation name -> what serves it."""
     changes = {"CreateUser": _create, "DeleteUser": _delete, "DisassociateFaces": _disassociate}
-    return {name: partial(_change, name, act) for name, act in changes.items()} | {"ListUsers": _list}
+    alone = {name: partial(_change, name, act) for name, act in changes.items()}
+    return {**alone, "ListUsers": _list, "AssociateFaces": _associate}
 
 
-def _change(operation: str, act: Any, services: Services, account: str, request: Request) -> Mapping[str, Any]:
+def _change(operation: str, act: Act, services: Services, account: str, request: Request) -> Mapping[str, Any]:
     """What a change answers; see `once`."""
     with writing(services.engine) as connection:
         collection = collections.get(connection, account, request["CollectionId"])
@@ -77,6 +81,11 @@ def _refused(face_id: str, face: Face | None) -> dict[str, Any]:
     if face is None:
         return {"FaceId": face_id, "Reasons": ["FACE_NOT_FOUND"]}
     return {"FaceId": face_id, "UserId": face.user_id, "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"]}
+
+
+def _associate(services: Services, account: str, request: Request) -> Mapping[str, Any]:
+    """Has always a token: where a worker dies between its work and its answer, the next one knows what was done."""
+    return ask(services, account, "AssociateFaces", {"ClientRequestToken": str(uuid.uuid4()), **request})
 
 
 def _list(services: Services, account: str, request: Request) -> Mapping[str, Any]:

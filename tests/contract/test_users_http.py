@@ -12,7 +12,8 @@ import pytest
 from botocore.validate import ParamValidator
 
 from api.protocol import model
-from pipeline.images.answer import answer
+from pipeline.images.answer import answer, load
+from pipeline.images.call import Call
 from pipeline.models.library import Library
 from pipeline.store import collections
 from tests.support.api_installation import assert_error, client, rekognition
@@ -33,7 +34,7 @@ def installation() -> Iterator[Installation]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         library = Library(folder / "none")
-        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=20) as one:
+        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=8) as one:
             one.wake_ups.answer_image = lambda letter: threading.Thread(
                 target=answer, args=(one.services, library, letter)
             ).start()
@@ -192,6 +193,35 @@ def test_impossible_values_are_refused(
 def test_wrong_types_are_refused(client: httpx.Client, installation: Installation, members: dict[str, Any]) -> None:
     found = call(client, installation.key, "AssociateFaces", {"CollectionId": "none", **members})
     assert found.status_code == 400, found.text
+
+
+def test_what_a_worker_did_that_died_before_its_answer_is_answered(
+    user: User, client: httpx.Client, installation: Installation
+) -> None:
+    """Also where the caller sends no token."""
+    (face,) = user.faces(1)
+    user.create_user(UserId="ann")
+    services, wakes, working = installation.services, [], installation.wake_ups.answer_image
+
+    def wake(letter_id: str) -> None:
+        wakes.append(letter_id)
+        if len(wakes) > 1:
+            answer(services, Library(Path("none")), letter_id, "again")
+            return
+        letter = services.mailbox.take(letter_id)
+        assert letter
+        load("AssociateFaces")(
+            Call(services, Library(Path("none")), letter.body["account"], letter.body["request"], {})
+        )
+
+    installation.wake_ups.answer_image = wake
+    try:
+        members = {"CollectionId": user.collection, "UserId": "ann", "FaceIds": [face]}
+        found = call(client, installation.key, "AssociateFaces", members)
+    finally:
+        installation.wake_ups.answer_image = working
+    assert len(wakes) == 2
+    assert found.json()["AssociatedFaces"] == [{"FaceId": face}]
 
 
 def test_users_of_others_do_not_exist(user: User, installation: Installation) -> None:
