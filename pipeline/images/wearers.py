@@ -9,6 +9,7 @@ from pipeline.aggregate.tracklets import SURE, UNSURE
 from pipeline.detect.boxes import areas, corners_of, intersections
 from pipeline.detect.objects import PERSON
 from pipeline.detect.types import Detections, Faces
+from pipeline.images.faces import rows_of
 from pipeline.media.types import F32
 
 MOST = 15
@@ -48,7 +49,7 @@ def wearers(bodies: Detections, faces: Faces, width: int, height: int) -> list[W
     """The people of an image of so many pixels, largest first, at most `MOST`."""
     found = [someone for someone in _everybody(bodies, faces) if someone.share >= REPORTED]
     large = [someone for someone in found if _longer(someone, width, height) >= least_side(width, height)]
-    alone = [one for one in large if not _inside_another(one, large) and not _below_another(one, large, faces)]
+    alone = [one for one in large if one.face >= 0 or not _of_another(one, large, faces)]
     return sorted(alone, key=lambda someone: -float(someone.box[2] * someone.box[3]))[:MOST]
 
 
@@ -90,25 +91,38 @@ def _longer(someone: Wearer, width: int, height: int) -> float:
     return max(float(someone.box[2]) * width, float(someone.box[3]) * height)
 
 
-def _inside_another(someone: Wearer, everybody: list[Wearer]) -> bool:
-    if someone.face >= 0 or someone.share >= SURE:
-        return False
-    better = np.array([other.box for other in everybody if other.share > someone.share], np.float32).reshape(-1, 4)
+def _of_another(someone: Wearer, everybody: list[Wearer], faces: Faces) -> bool:
+    """Whether this body without a face is a part of somebody else, or the same once more."""
+    others = [other for other in everybody if other is not someone]
+    faced = [other for other in others if other.face >= 0]
+    better = [other for other in others if other.share > someone.share]
+    return (
+        (someone.share < SURE and any(_inside(someone, other) >= WITHIN for other in better))
+        or any(_lies_below(someone, other, faces) for other in faced)
+        or any(_shares_face(someone, other, faces) for other in faced)
+    )
+
+
+def _inside(someone: Wearer, other: Wearer) -> float:
+    """Share of somebody's box that is in the other's."""
     own = corners_of(someone.box[None])
-    return bool((intersections(own, corners_of(better)) >= WITHIN * areas(own)[:, None]).any())
+    return float(intersections(own, corners_of(other.box[None]))[0, 0] / areas(own)[0])
 
 
-def _below_another(someone: Wearer, everybody: list[Wearer], faces: Faces) -> bool:
-    """Whether this is the lower part of somebody near, whose head and shoulders were found by themselves."""
-    if someone.face >= 0:
+def _lies_below(someone: Wearer, other: Wearer, faces: Faces) -> bool:
+    """Whether this is the lower part of somebody whose head and shoulders were found by themselves."""
+    left, top, width, _ = map(float, someone.box)
+    if not faces.boxes[other.face, 1] < top <= other.box[1] + other.box[3]:
         return False
-    left, top, width, _ = someone.box
-    for other in everybody:
-        if other.face >= 0 and faces.boxes[other.face, 1] < top <= other.box[1] + other.box[3]:
-            both = max(left + width, other.box[0] + other.box[2]) - min(left, other.box[0])
-            if width + other.box[2] - both >= SAME_SPAN * both:
-                return True
-    return False
+    span = max(left + width, float(other.box[0] + other.box[2])) - min(left, float(other.box[0]))
+    return width + float(other.box[2]) - span >= SAME_SPAN * span
+
+
+def _shares_face(someone: Wearer, other: Wearer, faces: Faces) -> bool:
+    """Whether the other's face would be this body's as well, and most of one box is in the other."""
+    face = rows_of(faces, np.array([other.face]))
+    together = max(_inside(someone, other), _inside(other, someone))
+    return together >= WITHIN and bool(heads(face, someone.box[None]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Source: HDF Group, "HDF5 File Format Specification Version 2.0", for superblock 
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ SPACE, TYPE, LAYOUT, ATTRIBUTE, CONTINUATION, SYMBOLS = 0x01, 0x03, 0x08, 0x0C, 
 CONTIGUOUS, FLOAT, VARIABLE = 1, 1, 9
 MAX_DEPTH = 32
 """Of groups in groups, and of the nodes of a group's tree."""
-BROKEN = (struct.error, IndexError, ValueError, RecursionError, UnicodeDecodeError)
+BROKEN = (struct.error, LookupError, ValueError, OverflowError)
 """What reading a damaged file may raise."""
 
 
@@ -91,7 +92,7 @@ class _Reader:
             raise ModelError("the HDF5 file has arrays that are not plain rows of float32")
         shape = struct.unpack_from(f"<{space[1]}Q", space, 8 if space[0] == 1 else 4)
         (place,) = struct.unpack_from("<Q", layout, 2)
-        return np.frombuffer(self._raw, "<f4", int(np.prod(shape, dtype=np.int64)), place).reshape(shape)
+        return np.frombuffer(self._raw, "<f4", prod(shape), place).reshape(shape)
 
     def _messages(self, header: int) -> dict[int, list[bytes]]:
         """The messages of an object header by type."""
