@@ -1,13 +1,14 @@
 """The faces of an image: found, described, embedded."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from pipeline.aggregate.boxes import percent
 from pipeline.aggregate.faces import TraitTimeline, face_detail
-from pipeline.detect import embeddings, faces, traits
+from pipeline.detect import embeddings, face_covers, faces, traits
 from pipeline.detect.boxes import Size, picture_size
 from pipeline.detect.types import Faces
 from pipeline.media.types import F32, I64, Frame, Timestamp
@@ -30,6 +31,7 @@ MEMBERS: Mapping[str, str] = {
     "SUNGLASSES": "Sunglasses",
 }
 """Name of an attribute in requests -> member of FaceDetail."""
+EVEN_CHANCE = {"Confidence": 50.0}
 START = Timestamp(0, Fraction(1))
 
 
@@ -63,11 +65,14 @@ def described(models: Models, frame: Frame, there: Faces, attributes: Collection
     Landmarks and pose are the finer ones of ALL only with ALL.
     """
     details = [face_detail(there, row) for row in range(len(there.scores))]
-    if "ALL" not in attributes and not set(attributes) & set(MEMBERS):
+    everything = "ALL" in attributes
+    wanted = {member for name, member in MEMBERS.items() if everything or name in attributes}
+    if not wanted:
         return details
-    wanted = {MEMBERS[name] for name in attributes if name in MEMBERS}
     for detail, full in zip(details, _fully(models, frame, there), strict=True):
-        detail.update({name: full[name] for name in full if "ALL" in attributes or name in wanted})
+        detail.update({name: value for name, value in full.items() if everything or name in wanted})
+    if "FaceOccluded" in wanted:
+        _add_masks(models, frame, there, details)
     return details
 
 
@@ -78,3 +83,12 @@ def _fully(models: Models, frame: Frame, there: Faces) -> list[Mapping[str, Any]
     sample = {"faces": there, "traits": detector.traits(detector.prepare(frame), there)}
     records = [*timeline.add(0, START, sample), *timeline.finish(START)]
     return [record.body["Face"] for record in records]
+
+
+def _add_masks(models: Models, frame: Frame, there: Faces, details: Sequence[dict[str, Any]]) -> None:
+    """FaceOccluded of faces that likely wear a mask, unless they are more surely occluded by something else."""
+    judge = face_covers.FaceCoverJudge(models.load(face_covers.MODEL))
+    shares = judge.judged(frame.rgb(*picture_size(frame)), there.boxes)
+    for detail, share in zip(details, shares.tolist(), strict=True):
+        if percent(share) > detail.get("FaceOccluded", EVEN_CHANCE)["Confidence"]:
+            detail["FaceOccluded"] = {"Value": True, "Confidence": percent(share)}

@@ -200,6 +200,18 @@ def test_all_attributes_are_told_beside_others(detect: Answer, photos: Callable[
     assert len(face["Landmarks"]) == 30
 
 
+@pytest.mark.parametrize(
+    ("photo", "masked"), [("ppe/mask_002", True), ("ppe/mask_013", True), ("faces/azure_detection2", False)]
+)
+@pytest.mark.parametrize("attribute", ["FACE_OCCLUDED", "ALL"])
+def test_masks_occlude_faces(
+    detect: Answer, photos: Callable[[str], bytes], photo: str, masked: bool, attribute: str
+) -> None:
+    face = detect(photos(photo), attribute)["FaceDetails"][0]
+    assert face.get("FaceOccluded", {"Value": False})["Value"] is masked
+    assert "FaceOccluded" not in detect(photos(photo), "SMILE")["FaceDetails"][0]
+
+
 @pytest.mark.parametrize("orientation", [3, 6, 8])
 def test_boxes_are_of_the_upright_image(detect: Answer, photos: Callable[[str], bytes], orientation: int) -> None:
     upright = pixels(photos("faces/azure_detection2"))
