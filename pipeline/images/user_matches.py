@@ -5,7 +5,9 @@ from typing import Any
 from pipeline.aggregate.similarity import DEFAULT, least_cosine, similarity
 from pipeline.faces.users import Probe, search
 from pipeline.images.call import Call
+from pipeline.store import users
 from pipeline.store.collections import Collection
+from pipeline.store.engine import reading
 
 MOST_MATCHES = 500
 """As many as an answer may have; Amazon documents no default of MaxUsers."""
@@ -26,9 +28,7 @@ def user_matches(call: Call, collection: Collection, probe: Probe, without: str 
     most = call.request.get("MaxUsers", MOST_MATCHES)
     least = least_cosine(call.request.get("UserMatchThreshold", DEFAULT))
     found = search(call.services, collection, probe, least, most + (without is not None))
-    matches = [(cosine, user_id) for cosine, user_id in found if user_id != without]
-    # Who is found has a vector of the faces as they are.
-    return [
-        {"Similarity": similarity(cosine), "User": {"UserId": user_id, "UserStatus": "ACTIVE"}}
-        for cosine, user_id in matches[:most]
-    ]
+    with reading(call.services.engine) as connection:
+        known = users.by_id(connection, collection, (user_id for _, user_id in found))
+    matches = [(cosine, known[user_id]) for cosine, user_id in found if user_id in known and user_id != without]
+    return [{"Similarity": similarity(cosine), "User": user.wire} for cosine, user in matches[:most]]

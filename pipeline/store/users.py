@@ -78,9 +78,17 @@ def create_many(connection: Connection, collection: Collection, user_ids: Iterab
 
 def find(connection: Connection, collection: Collection, user_id: str) -> User | None:
     """The user of this id."""
-    query = select(users).where(users.c.collection == collection.number, users.c.id == user_id)
-    row = connection.execute(query).mappings().first()
-    return None if row is None else _user(collection, row)
+    return by_id(connection, collection, [user_id]).get(user_id)
+
+
+def by_id(connection: Connection, collection: Collection, user_ids: Iterable[str]) -> dict[str, User]:
+    """User id -> user, of those that the collection has."""
+    wanted, found = sorted(set(user_ids)), dict[str, User]()
+    for start in range(0, len(wanted), IDS):
+        part = (users.c.collection == collection.number, users.c.id.in_(wanted[start : start + IDS]))
+        rows = connection.execute(select(users).where(*part)).mappings()
+        found |= {row["id"]: _user(collection, row) for row in rows}
+    return found
 
 
 def get(connection: Connection, collection: Collection, user_id: str) -> User:
