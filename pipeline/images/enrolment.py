@@ -76,7 +76,7 @@ def named(text: str, most: int) -> str:
     """
     plain = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
     clean = re.sub(r"[^a-zA-Z0-9_.\-:]", "_", plain)
-    if len(clean) <= most and clean == plain.replace(" ", "_"):
+    if 0 < len(clean) <= most and clean == plain.replace(" ", "_"):
         return clean
     digest = hashlib.sha256(unicodedata.normalize("NFC", text).encode("utf-8", "surrogateescape")).hexdigest()
     return f"{clean[: most - _DIGITS - 1]}-{digest[:_DIGITS]}"

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from pipeline import logs
 from pipeline.commandline import connect, data_dir_option
-from pipeline.errors import SetupError
+from pipeline.errors import RequestError, SetupError
 from pipeline.faces.indices import check_version
 from pipeline.images.enrolling import Enrolment, Outcome, enrolled
 from pipeline.images.enrolment import photos_of
@@ -102,8 +102,12 @@ def _require(services: Services, wanted: Enrolment, create: bool) -> None:
 def _create(services: Services, wanted: Enrolment) -> None:
     settings = services.settings
     where = (wanted.account, require_name(wanted.name), settings.region)
-    with writing(services.engine) as connection:
-        collections.create(connection, *where, utcnow(), limit=settings.max_collections)
+    try:
+        with writing(services.engine) as connection:
+            collections.create(connection, *where, utcnow(), limit=settings.max_collections)
+    except RequestError as error:
+        if error.code != "ResourceAlreadyExistsException":  # somebody was quicker
+            raise
 
 
 def _count(counts: Counter[str], outcome: Outcome) -> None:
