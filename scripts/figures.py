@@ -14,6 +14,7 @@ from scripts.score_identities import score_identities
 from scripts.score_moderation import score_moderation
 from scripts.score_persons import score_persons, track_truths
 from scripts.score_pictures import score_faces, score_labels
+from scripts.score_ppe import score_ppe
 from scripts.score_segments import black_truth, cue_truth, score_black, score_cues, score_shots, shot_truth
 from scripts.score_text import score_text
 
@@ -71,6 +72,7 @@ FIGURES = {
     "text": Figure("text", _named("text", "images", "videos"), score_text, "rapidocr"),
     "labels": Figure("labels", _named("labels", "labels", "coco_boxes"), score_labels, "YOLO26n"),
     "moderation": Figure("moderation", _named("moderation", "items"), score_moderation, "NudeNet"),
+    "ppe": Figure("ppe", _named("ppe", "items"), score_ppe),
 }
 
 
