@@ -21,7 +21,6 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as SlowRedisError
 from redis.retry import Retry
 
 from pipeline.errors import RequestError, SetupError
@@ -126,10 +125,14 @@ class Mailbox:
         if entry.verdict != "entered":
             log.warning("image_request_refused", why=entry.verdict, ahead=entry.ahead, bytes=entry.bytes)
             raise self._refusal(entry, life_s)
-        with self._redis.pipeline() as pipe:
-            pipe.hset(LETTER + letter_id, mapping=fields)
-            pipe.pexpire(LETTER + letter_id, math.ceil(life_s * 1000))
-            pipe.execute()
+        try:
+            with self._redis.pipeline() as pipe:
+                pipe.hset(LETTER + letter_id, mapping=fields)
+                pipe.pexpire(LETTER + letter_id, math.ceil(life_s * 1000))
+                pipe.execute()
+        except RedisError:
+            self.withdraw(letter_id)
+            raise
         return letter_id
 
     def wait(self, letter_id: str, timeout_s: float, left: Callable[[], bool] = bool) -> Mapping[str, Any] | None:
@@ -144,7 +147,7 @@ class Mailbox:
                 found = self._redis.blpop([_answer(letter_id)], timeout=min(SLICE_S, remaining))
                 if found is None and not self._redis.exists(LETTER + letter_id):
                     found = self._last_look(letter_id)
-            except (LostConnectionError, SlowRedisError):
+            except RedisError:  # also one that is being loaded, or has another role for now
                 time.sleep(min(RETRY_S, remaining))
                 continue
             if found is not None:

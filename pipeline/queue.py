@@ -78,6 +78,7 @@ def make_app(settings: Settings) -> Celery:
         visibility_timeout=VISIBILITY_TIMEOUT_S,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_pool_limit=settings.image_waiting + 10,  # nobody waits for a connection that waits for a broker
         broker_transport_options={
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "socket_keepalive": True,

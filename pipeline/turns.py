@@ -16,6 +16,8 @@ WAITING, TAKEN = "reelsight:letters:waiting", "reelsight:letters:taken"
 NUMBERS, TURNS = "reelsight:letters:numbers", "reelsight:letters:turns"
 LETTER = "reelsight:letter:"
 CLAIM = "reelsight:claim:"
+MESSAGES, MOST_MESSAGES = "images", 10_000
+"""The queue's own list, newest first, and how many it may have: without workers nobody takes them, long after their letters are gone."""
 TURNS_S = 3600
 """Past it, nobody remembers whose turn it was."""
 RESERVE = 0.25
@@ -56,6 +58,7 @@ else
   redis.call('ZADD', KEYS[1], exact(now + ARGV[4]), ARGV[1])
 end
 if verdict ~= 'entered' then redis.call('HINCRBY', KEYS[3], 'refused', 1) end
+if redis.call('LLEN', KEYS[4]) > tonumber(ARGV[7]) then redis.call('LTRIM', KEYS[4], 0, ARGV[7] - 1) end
 return {verdict, ahead, bytes, tostring(wait)}
 """
 
@@ -157,8 +160,8 @@ class Turns:
     def enter(self, letter_id: str, account: str, size: int, life_s: float) -> Entry:
         """Registers a letter that is to lie for so long, unless it would be in vain."""
         share = int(self._max_bytes * (1 - RESERVE))
-        given: list[str | int] = [letter_id, account, size, int(life_s * 1e6), self._max_bytes, share]
-        verdict, ahead, held, wait = self._enter([WAITING, TAKEN, NUMBERS], given)
+        given: list[str | int] = [letter_id, account, size, int(life_s * 1e6), self._max_bytes, share, MOST_MESSAGES]
+        verdict, ahead, held, wait = self._enter([WAITING, TAKEN, NUMBERS, MESSAGES], given)
         return Entry(verdict.decode(), ahead, held, float(wait))
 
     def take(self, message_id: str, how: How) -> Turn | None:

@@ -23,7 +23,12 @@ from pipeline.services import Services
 from pipeline.settings import Settings
 from workers.side_by_side import SideBySide
 
+ENGINES_S = 900
+"""TensorRT builds an engine for every new shape of inputs, in minutes, and keeps it; a worker must not be ended over that."""
+
 settings = Settings()
+IMAGE_LIMIT_S = 2 * settings.image_timeout_s
+"""Past it a request ends its process: not with its caller's patience, or a slow machine might never get done with loading its models."""
 app = make_app(settings)
 app.conf.imports = ("workers.tasks",)
 
@@ -46,7 +51,8 @@ def models() -> Library:
 def side_by_side() -> SideBySide:
     """What the threads of this process share."""
     give_back = partial(services().queue.wake_image, how="redelivered")
-    made = SideBySide(models(), settings.image_gather_ms / 1000, settings.image_timeout_s, give_back)
+    limit_s = ENGINES_S if settings.device == "tensorrt" else IMAGE_LIMIT_S
+    made = SideBySide(models(), settings.image_gather_ms / 1000, limit_s, give_back)
     made.preload()
     return made
 

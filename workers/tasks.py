@@ -12,7 +12,7 @@ from pipeline.images.answer import answer
 from pipeline.notify.delivery import deliver_due
 from pipeline.process import process_name
 from pipeline.turns import How
-from workers.app import app, models, models_for_image, services, settings
+from workers.app import IMAGE_LIMIT_S, app, models, models_for_image, services
 
 
 @app.task(name=queue.PLAN)
@@ -46,7 +46,7 @@ def deliver() -> None:
     deliver_due(services())
 
 
-@app.task(bind=True, name=queue.ANSWER_IMAGE, time_limit=settings.image_timeout_s, send_events=False)  # there are many
+@app.task(bind=True, name=queue.ANSWER_IMAGE, time_limit=IMAGE_LIMIT_S, send_events=False)  # there are many
 def answer_image(self: Any, letter_id: str, how: How = "turn") -> None:
     """Answers a request on an image whose caller is waiting."""
     redelivered = self.request.delivery_info.get("redelivered")

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from pipeline.errors import RequestError, SetupError
 from pipeline.mailbox import Letter, LetterLost, Mailbox
 from pipeline.settings import Settings
+from pipeline.turns import MESSAGES, MOST_MESSAGES
 from tests.support.redis_server import RedisServer, redis_server
 
 ME, OTHER, THIRD = "111122223333", "999988887777", "555566667777"
@@ -163,6 +164,17 @@ def test_bytes_are_limited_and_one_account_cannot_have_them_all(server: RedisSer
         box.withdraw(letter)
     box.withdraw(box.post(large, THIRD, 30))
     box.close()
+
+
+def test_messages_that_nobody_takes_do_not_pile_up(mailbox: Mailbox, server: RedisServer) -> None:
+    databases = [Redis(port=server.port, db=number) for number in (0, 1)]
+    for client in databases:
+        client.lpush(MESSAGES, *(f"{n}" for n in range(MOST_MESSAGES + 5)))
+    mailbox.withdraw(mailbox.post(LETTER, ME, 30))
+    assert sorted(client.llen(MESSAGES) for client in databases) == [MOST_MESSAGES, MOST_MESSAGES + 5]
+    assert {client.lindex(MESSAGES, 0) for client in databases} == {b"%d" % (MOST_MESSAGES + 4)}, "the newest stay"
+    for client in databases:
+        client.close()
 
 
 def test_many_callers_get_their_own_answers(mailbox: Mailbox) -> None:
