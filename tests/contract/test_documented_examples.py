@@ -233,6 +233,24 @@ def test_documented_requests_are_answered_as_documented(client: Client, examples
             assert client(operation, one["input"]) == "NotImplementedException"
 
 
+@pytest.mark.parametrize(
+    ("answered", "faults"),
+    [
+        ({"Faces": [{"UserId": "a", "Confidence": 99}, {"FaceId": "other", "Confidence": 1.5}], "More": 1}, set()),
+        ({"Faces": [{"FaceId": "f", "Confidence": 1}]}, {".Faces[0].UserId is missing"}),
+        ({"Faces": []}, {".Faces[0] is missing", ".Faces[1] is missing"}),
+        ({}, {".Faces is missing"}),
+        (
+            {"Faces": [{"UserId": "b", "FaceId": 5, "Confidence": 1}]},
+            {".Faces[0].UserId is 'b', not 'a'", ".Faces[1].FaceId is 5, unlike 'f'"},
+        ),
+    ],
+)
+def test_differences_from_the_documentation_are_seen(answered: dict[str, Any], faults: set[str]) -> None:
+    example_answer = {"Faces": [{"UserId": "a", "Confidence": 1.0}, {"FaceId": "f", "Confidence": 2}]}
+    assert set(missing(example_answer, answered)) == faults
+
+
 def full_requests(operation: str, photo: bytes) -> Iterator[Any]:
     """Requests with every member that there is; images are named, sent along, or both."""
     shape = model.operations()[operation].input_shape
