@@ -28,6 +28,8 @@ from pipeline.models.types import Models
 
 GROUP = 32
 """Lines that are read before it is asked whether there are words enough."""
+MOST_LINES = 400
+"""That are read: where hundreds hold no word that is kept, the picture is not for reading, and has others wait."""
 
 
 def answer(call: Call) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def text_of(models: Models, frame: Frame, chosen: TextFilter) -> TextLines:
     size = picture_pixels(frame)
     scale = np.array(size, np.float32)
     quads = ordered(text_quads(models.load(text_boxes.MODEL), frame), scale)
-    wanted = [quad for quad in quads if _may_be_wanted(quad / scale, chosen.regions)]
+    wanted = [quad for quad in quads if _may_be_wanted(quad / scale, chosen.regions)][:MOST_LINES]
     reader, pixels = text_reading.Reader(models.load(text_reading.MODEL)), frame.rgb(*size)
     lines: list[Line] = []
     for begin in range(0, len(wanted), GROUP):
