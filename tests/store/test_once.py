@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from tests.support.user_calls import ask
 
 __all__ = ["database_url", "engine", "postgres_server", "queue", "services"]
 
+ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "550e8400-e29b-41d4-a716-446655440002"
 
 
@@ -209,7 +211,7 @@ def test_a_worker_that_is_killed_has_done_all_or_nothing(services: Services, whe
     secret = settings.secret_key.get_secret_value() if settings.secret_key else ""
     arguments = [str(settings.data_dir), settings.sqlalchemy_url, secret, when, *faces]
     done = subprocess.run(
-        [sys.executable, "-c", _KILLED, *arguments], env={**os.environ, "PYTHONPATH": "."}, check=False
+        [sys.executable, "-c", _KILLED, *arguments], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
     )
     assert done.returncode == -signal.SIGKILL
     kept = ask(services, "ListUsers")["Users"][0]["UserStatus"]
