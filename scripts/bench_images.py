@@ -3,10 +3,11 @@
 
     scripts/bench_images.py [--image PHOTO] [--operations DetectFaces,…] [--seconds 5] [--json FILE]
 
-Starts a service of its own, and asks it with boto3. `alone` is the floor: the operation in this process, without HTTP, signature, queue and
-broker; `ratio` is the median latency at one caller over it, `over` the difference in ms. `cold` is the first answer of a new process, its
-models loaded and all. Overload is more callers than the service lets in: how many are refused, and how long the slowest answer of each kind
-took. Callers, service and models share the cores, and machines are noisy: read the ratios, not the milliseconds.
+Starts a service of its own, and asks it with boto3. `alone` is the floor: the operation in a process, without HTTP, signature, queue and
+broker; `ratio` is the median latency at one caller over it, `over` the difference in ms, `cpu` that of the time of the processor, client and
+all processes of the service taken together, which other programs disturb least. `cold` is the first answer of a new process, models loaded
+and all. Overload is more callers than the service lets in: how many are refused, and how long the slowest answer of each kind took. Callers,
+service and models share the cores, and machines are noisy: read the ratios, not the milliseconds.
 """
 
 import in_venv
@@ -14,10 +15,13 @@ import in_venv
 in_venv.enter()
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
+import signal
 import statistics
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -64,6 +68,7 @@ def main() -> None:
     if missing := set(names) - set(REQUESTS):
         parser.error(f"no example of {', '.join(sorted(missing))} in scripts/image_requests.py")
     logs.configure("WARNING", "console")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the service is stopped then too
     os.environ["REELSIGHT_MODELS_DIR"] = str(models_dir())
     with tempfile.TemporaryDirectory() as name:
         report = measured(Path(name), arguments.image, names, arguments.seconds)
@@ -90,7 +95,8 @@ def measured(folder: Path, image: Path | None, names: list[str], seconds: float)
         client = boto3.Session(profile_name="reelsight").client("rekognition", endpoint_url=endpoint, config=config)
         face = enrolled(client, content)
         print(
-            f"{'operation':26}{'alone':>8}{'p50':>8}{'p95':>8}{'p99':>8}{'ratio':>7}{'over':>7}{'cold':>8}   answers/s at {CALLERS}"
+            f"{'operation':26}{'alone':>8}{'p50':>8}{'p95':>8}{'p99':>8}{'ratio':>7}{'over':>7}{'cpu':>6}{'cold':>8}"
+            f"   answers/s at {CALLERS}"
         )
         for name in names:
             report["operations"][name] = figures = operation(
@@ -129,18 +135,31 @@ def operation(
     """The figures of one operation; times in ms. Floor and service are measured by turns."""
     call = caller(client, name, request, content)
     call()
-    alone, latencies = [], []
+    alone: list[tuple[float, float]] = []
+    latencies: list[float] = []
+    spent = 0.0
     prepare = (folder, name, request, content)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), Floor.prepare, prepare) as pool:
         cold = pool.submit(Floor.once).result()
         for _ in range(ROUNDS):
             alone += pool.submit(Floor.during, seconds / ROUNDS).result()
+            before = cpu_ms()
             latencies += during(call, 1, seconds / ROUNDS)["took_ms"]
-    floor = statistics.median(alone)
+            spent += cpu_ms() - before
+    floor = statistics.median(took for took, _ in alone)
+    over_cpu = spent / len(latencies) - statistics.median(cpu for _, cpu in alone)
     rates = {count: round(len(during(call, count, seconds)["took_ms"]) / seconds, 1) for count in CALLERS}
     latencies.sort()
     p50, p95, p99 = (latencies[min(int(len(latencies) * share), len(latencies) - 1)] for share in (0.5, 0.95, 0.99))
-    figures = {"alone_ms": floor, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "cold_ms": cold, "over_ms": p50 - floor}
+    figures = {
+        "alone_ms": floor,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "cold_ms": cold,
+        "over_ms": p50 - floor,
+        "over_cpu_ms": over_cpu,
+    }
     return {**{key: round(value, 1) for key, value in figures.items()}, "ratio": round(p50 / floor, 2), "per_s": rates}
 
 
@@ -192,14 +211,28 @@ class Floor:
         return (time.perf_counter() - cls.began) * 1e3
 
     @classmethod
-    def during(cls, seconds: float) -> list[float]:
-        """How long each of many took."""
+    def during(cls, seconds: float) -> list[tuple[float, float]]:
+        """How long each of many took, and how much time of the processor."""
         end, took = time.perf_counter() + seconds, []
         while time.perf_counter() < end:
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.process_time()
             cls.call()
-            took.append((time.perf_counter() - began) * 1e3)
+            took.append(((time.perf_counter() - began) * 1e3, (time.process_time() - cpu) * 1e3))
         return took
+
+
+def cpu_ms() -> float:
+    """Time of the processor that this process and all that it has started have taken; 0 where there is no /proc."""
+    parents, spent = {}, {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            pid = int(stat.parent.name)
+            parents[pid], spent[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
+    mine = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in mine} - mine:
+        mine |= more
+    return sum(spent.get(pid, 0) for pid in mine) * 1e3 / os.sysconf("SC_CLK_TCK")
 
 
 def overload(client: Any, name: str, request: dict[str, Any], content: bytes, seconds: float) -> dict[str, Any]:
@@ -221,7 +254,8 @@ def line(name: str, figures: Mapping[str, Any]) -> str:
     """One operation for people."""
     times = "".join(f"{figures[key]:8.1f}" for key in ("alone_ms", "p50_ms", "p95_ms", "p99_ms"))
     rates = ", ".join(str(rate) for rate in figures["per_s"].values())
-    return f"{name:26}{times}{figures['ratio']:7.2f}{figures['over_ms']:7.1f}{figures['cold_ms']:8.0f}   {rates}"
+    over = f"{figures['ratio']:7.2f}{figures['over_ms']:7.1f}{figures['over_cpu_ms']:6.1f}"
+    return f"{name:26}{times}{over}{figures['cold_ms']:8.0f}   {rates}"
 
 
 if __name__ == "__main__":
