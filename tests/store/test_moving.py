@@ -15,6 +15,7 @@ from sqlalchemy import func, select, update
 from pipeline.conduct.sweep import sweep
 from pipeline.errors import RequestError, SetupError
 from pipeline.faces.index import FaceIndex
+from pipeline.faces.indices import OtherVersionError, check_version
 from pipeline.faces.moving import export_collection, import_collection
 from pipeline.services import Services
 from pipeline.store import collections, faces, staging
@@ -110,6 +111,17 @@ def test_an_empty_collection_moves(services: Services, tmp_path: Path) -> None:
     assert people(services, account=OTHER) == [("somebody", 0, "CREATED", None)]
 
 
+def test_a_collection_of_another_model_moves_and_stays_of_it(services: Services, tmp_path: Path) -> None:
+    filled(services, user_ids=USERS, version="2020.01")
+    export_collection(services, ACCOUNT, "people", tmp_path / "file", quiet)
+    made = take(services, tmp_path / "file")
+    assert made.face_model_version == "2020.01"
+    assert {face.model_version for face, _ in content(services, account=OTHER)} == {"2020.01"}
+    assert people(services, account=OTHER) == people(services)
+    with pytest.raises(OtherVersionError, match="reindex"):
+        check_version(made)
+
+
 def test_an_export_is_one_state(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Faces that come and go while it is written are not seen."""
     filled(services, count=30)
@@ -167,6 +179,7 @@ def test_of_two_imports_of_one_name_the_second_is_refused_at_its_end(services: S
     assert refusal.value.code == "ResourceAlreadyExistsException"
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_nothing(services: Services, file: Path, database_url: str, tmp_path: Path) -> None:
     """It is killed in the middle of its faces, and before it takes over."""
     program = tmp_path / "killed.py"
