@@ -4,9 +4,9 @@
     scripts/bench_images.py [--image PHOTO] [--operations DetectFaces,…] [--seconds 5] [--json FILE]
 
 Starts a service of its own, and asks it with boto3. `alone` is the floor: the operation in a process, without HTTP, signature, queue and
-broker; `ratio` is the median latency at one caller over it, `over` the difference in ms, `cpu` that of the time of the processor, client and
+broker; `ratio` is the median latency at one caller over it, `over` the difference in ms, `cpu` that of processor time, client and
 all processes of the service taken together, which other programs disturb least. `cold` is the first answer of a new process, models loaded
-and all. Overload is more callers than the service lets in: how many are refused, and how long the slowest answer of each kind took. Callers,
+and all. Overload is more callers than the service lets in: how many are refused, and how long the slowest of each kind took. Callers,
 service and models share the cores, and machines are noisy: read the ratios, not the milliseconds.
 """
 
@@ -148,7 +148,7 @@ def operation(
             spent += cpu_ms() - before
     floor = statistics.median(took for took, _ in alone)
     over_cpu = spent / len(latencies) - statistics.median(cpu for _, cpu in alone)
-    rates = {count: round(len(during(call, count, seconds)["took_ms"]) / seconds, 1) for count in CALLERS}
+    rates = {count: round(during(call, count, seconds)["per_s"], 1) for count in CALLERS}
     latencies.sort()
     p50, p95, p99 = (latencies[min(int(len(latencies) * share), len(latencies) - 1)] for share in (0.5, 0.95, 0.99))
     figures = {
@@ -172,20 +172,21 @@ def caller(client: Any, name: str, request: dict[str, Any], content: bytes) -> C
 
 def during(call: Callable[[], object], callers: int, seconds: float) -> dict[str, Any]:
     """Calls that so many callers make one after another, each for so long: how long answers took, and refusals by code."""
-    end, took, refused = time.perf_counter() + seconds, [], []
+    begun = time.perf_counter()
+    end, took, refused = begun + seconds, [], []
 
     def work(_: int) -> None:
-        while (begun := time.perf_counter()) < end:
+        while (asked := time.perf_counter()) < end:
             try:
                 call()
             except ClientError as error:
-                refused.append((error.response["Error"]["Code"], (time.perf_counter() - begun) * 1e3))
+                refused.append((error.response["Error"]["Code"], (time.perf_counter() - asked) * 1e3))
             else:
-                took.append((time.perf_counter() - begun) * 1e3)
+                took.append((time.perf_counter() - asked) * 1e3)
 
     with ThreadPoolExecutor(callers) as pool:
         list(pool.map(work, range(callers)))
-    return {"took_ms": took, "refused": refused}
+    return {"took_ms": took, "refused": refused, "per_s": len(took) / (time.perf_counter() - begun)}
 
 
 class Floor:
