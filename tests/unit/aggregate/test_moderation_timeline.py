@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.aggregate.moderation import ModerationStages, ModerationTimeline, judged
+from pipeline.aggregate.moderation import (
+    ModerationStages,
+    ModerationTimeline,
+    content_types,
+    judged,
+    picture_labels,
+)
 from pipeline.aggregate.types import Record
 from pipeline.catalog import SEGMENTS, TIMESTAMPS
 from pipeline.detect.body_parts import CLASSES
@@ -122,3 +128,22 @@ def test_drawn_pictures_are_called_illustrated() -> None:
 
 def test_a_frame_that_no_stage_saw_says_nothing() -> None:
     assert records([{}]) == []
+
+
+def test_labels_of_a_picture_are_surest_first_and_of_equals_the_narrowest() -> None:
+    sure = judged({"Gun": 0.8, "Wine": 0.9}, CLEAN, None)
+    labels = picture_labels(sure, 50.0)
+    order = [(label["Confidence"], -label["TaxonomyLevel"]) for label in labels]
+    assert order == sorted(order, key=lambda pair: (-pair[0], pair[1]))
+    names = [label["Name"] for label in labels]
+    assert names.index("Weapons") + 1 == names.index("Violence")
+    assert {label["Name"]: label["ParentName"] for label in labels}["Violence"] == ""
+    assert picture_labels(sure, 100.0) == []
+    assert {"Weapons", "Violence"} <= {
+        label["Name"] for label in picture_labels({"Weapons": 0.1, "Violence": 0.1}, 0.0)
+    }
+
+
+@pytest.mark.parametrize(("illustrated", "count"), [(49.99, 0), (50.0, 1), (100.0, 1)])
+def test_a_drawn_picture_is_said_to_be_illustrated(illustrated: float, count: int) -> None:
+    assert content_types(illustrated) == [{"Name": "Illustrated", "Confidence": illustrated}] * count
