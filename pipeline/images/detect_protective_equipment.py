@@ -1,6 +1,6 @@
 """DetectProtectiveEquipment: masks on faces and helmets on heads of the people of an image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,12 @@ import numpy as np
 from pipeline.detect import face_covers, helmets, objects
 from pipeline.detect.boxes import picture_size
 from pipeline.detect.face_covers import FaceCoverJudge
+from pipeline.detect.noses import covered_noses
+from pipeline.detect.types import Faces
 from pipeline.images.call import Call
 from pipeline.images.equipment import face_part, head_part, helmet_share, person
 from pipeline.images.equipment_summary import summary
-from pipeline.images.faces import found
+from pipeline.images.faces import found, rows_of
 from pipeline.images.limits import Limits
 from pipeline.images.wearers import Head, Wearer, head, wearers
 from pipeline.media.types import U8, Frame
@@ -42,20 +44,23 @@ def equipped(models: Models, frame: Frame) -> list[dict[str, Any]]:
     people = wearers(detector.detect([detector.prepare(frame)])[0], faces, frame.width, frame.height)
     picture = frame.rgb(*picture_size(frame))
     heads = [head(someone, faces, frame.aspect) for someone in people]
-    masked = FaceCoverJudge(models.load(face_covers.MODEL)).judged(picture, faces.boxes[_rows(people)])
-    covers = dict(zip(_rows(people), masked.tolist(), strict=True))
+    covers = _covers(models, picture, faces, people)
     helmeted = _helmeted(models, picture, [each for each in heads if each is not None])
     answers = []
     for number, (someone, its) in enumerate(zip(people, heads, strict=True)):
-        parts = [face_part(faces, someone.face, covers[someone.face])] if someone.face >= 0 else []
+        parts = [face_part(faces, someone.face, *covers[someone.face])] if someone.face >= 0 else []
         parts += [] if its is None else [head_part(its, helmeted.pop(0))]
         answers.append(person(number, someone, parts))
     return answers
 
 
-def _rows(people: Sequence[Wearer]) -> list[int]:
-    """Rows of the faces of those who show one."""
-    return [someone.face for someone in people if someone.face >= 0]
+def _covers(models: Models, picture: U8, faces: Faces, people: Sequence[Wearer]) -> Mapping[int, tuple[float, float]]:
+    """Row of each face that is somebody's -> how sure a mask on it is, and that it covers the nose, 0 to 1."""
+    rows = np.array([someone.face for someone in people if someone.face >= 0], np.int64)
+    theirs = rows_of(faces, rows)
+    masked = FaceCoverJudge(models.load(face_covers.MODEL)).judged(picture, theirs.boxes)
+    covered = covered_noses(picture, theirs, masked)
+    return {int(row): (float(a), float(b)) for row, a, b in zip(rows, masked, covered, strict=True)}
 
 
 def _helmeted(models: Models, picture: U8, heads: Sequence[Head]) -> list[float]:

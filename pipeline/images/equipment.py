@@ -26,15 +26,15 @@ def helmet_share(shares: F32) -> F32:
     return sure
 
 
-def face_part(faces: Faces, row: int, masked: float) -> dict[str, Any]:
-    """The FACE of somebody, `masked` with this share of certainty."""
-    return _part("FACE", face_share(faces, row), "FACE_COVER", masked, mask_box(faces, row))
+def face_part(faces: Faces, row: int, masked: float, covered: float) -> dict[str, Any]:
+    """The FACE of somebody, `masked` with this share of certainty, and the nose `covered` by the mask with that one."""
+    return _part("FACE", face_share(faces, row), "FACE_COVER", masked, covered, mask_box(faces, row))
 
 
 def head_part(head: Head, helmeted: float) -> dict[str, Any]:
     """The HEAD of somebody, with a helmet with this share of certainty."""
     left, top, width, _ = head.box
-    return _part("HEAD", head.share, "HEAD_COVER", helmeted, (left, top, width, head.brow - top))
+    return _part("HEAD", head.share, "HEAD_COVER", helmeted, helmeted, (left, top, width, head.brow - top))
 
 
 def mask_box(faces: Faces, row: int) -> Sequence[float]:
@@ -55,16 +55,16 @@ def person(number: int, someone: Wearer, parts: Sequence[Mapping[str, Any]]) -> 
     }
 
 
-def _part(name: str, share: float, worn: str, sure: float, box: Sequence[float]) -> dict[str, Any]:
-    found = [_item(worn, sure, box)] if sure >= REPORTED else []
+def _part(name: str, share: float, worn: str, sure: float, covers: float, box: Sequence[float]) -> dict[str, Any]:
+    found = [_item(worn, sure, covers, box)] if sure >= REPORTED else []
     return {"Name": name, "Confidence": percent(share), "EquipmentDetections": found}
 
 
-def _item(worn: str, sure: float, box: Sequence[float]) -> dict[str, Any]:
-    """An item of equipment; what is recognised by covering its part covers it as surely as it is there."""
+def _item(worn: str, sure: float, covers: float, box: Sequence[float]) -> dict[str, Any]:
+    """An item of equipment; `covers`: how sure it is that it covers its part."""
     return {
         "BoundingBox": bounding_box(box),
         "Confidence": percent(sure),
         "Type": worn,
-        "CoversBodyPart": {"Confidence": percent(sure), "Value": True},
+        "CoversBodyPart": {"Confidence": percent(max(covers, 1 - covers)), "Value": covers >= REPORTED},
     }

@@ -145,7 +145,7 @@ def test_masks_lie_on_the_lower_face() -> None:
 @pytest.mark.parametrize(("share", "items"), [(0.49, 0), (0.5, 1), (1.0, 1)])
 def test_what_is_less_sure_than_an_even_chance_is_not_reported(share: float, items: int) -> None:
     seen = faces((*FACE, 0.9))
-    part = face_part(seen, 0, share)
+    part = face_part(seen, 0, share, 0.9)
     assert (part["Name"], len(part["EquipmentDetections"])) == ("FACE", items)
     for item in part["EquipmentDetections"]:
         assert item["Type"] == "FACE_COVER"
