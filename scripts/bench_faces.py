@@ -151,7 +151,7 @@ def _write(
     url: str, start: int, added: "multiprocessing.sharedctypes.Synchronized[int]", stop: Callable[[], bool]
 ) -> None:
     engine, crowd = connect(url), Crowd(0)
-    while not stop.is_set():  # type: ignore[attr-defined]
+    while not stop.is_set():
         crowd.keep_one(engine, ACCOUNT, NAME, start + added.value)
         added.value += 1
     engine.dispose()
@@ -165,8 +165,8 @@ def parts(figures: Figures, index: FaceIndex, crowd: Crowd, repeat: int) -> None
     vectors = matrix.vectors[np.arange(len(matrix.codes))]
     for count in (1, 8, 32):
         queries = crowd.queries(count)
-        ours = median(lambda q=queries: search(matrix, q, LEAST, LIMIT), repeat)  # type: ignore[misc]
-        plain = median(lambda q=queries: by_blas(vectors, q, LEAST, LIMIT), max(3, repeat // 3))  # type: ignore[misc]
+        ours = median(lambda q=queries: search(matrix, q, LEAST, LIMIT), repeat)
+        plain = median(lambda q=queries: by_blas(vectors, q, LEAST, LIMIT), max(3, repeat // 3))
         figures[f"{count}_queries"] = {
             "ms": ours * 1e3,
             "times_the_read": ours / read,
