@@ -22,6 +22,7 @@ MOST_TABLES = 1 << 18
 UNCHECKED = 1 << 20
 """Bytes of compressed rows of a PNG file that cannot unfold to more than a gigabyte, about two seconds."""
 PIECE = 1 << 20
+IHDR_BYTES = 13
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN, _SCAN, _END = 0xC4, 0xDA, 0xD9
@@ -82,7 +83,7 @@ def png_pixels(content: bytes) -> bytes:
     chunks = list(_chunks(content))
     rows = [part[8:-4] for name, part in chunks if name == b"IDAT"]
     if sum(map(len, rows)) > UNCHECKED:
-        _check_rows(rows, content[len(PNG_START) + 8 :])
+        _check_rows(rows, next((part[8:] for name, part in chunks if name == b"IHDR"), memoryview(b"")))
     return b"".join([PNG_START, *(part for name, part in chunks if name in _PNG_PARTS)])
 
 
@@ -100,8 +101,14 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
             raise MediaError(f"the PNG file has more than {MOST_PARTS} chunks")
 
 
-def _check_rows(rows: list[memoryview], head: bytes) -> None:
-    """Passes where the rows unfold to no more than twice of what a picture with this IHDR has; damage is the decoder's to tell."""
+def _check_rows(rows: list[memoryview], head: memoryview) -> None:
+    """Passes where the rows unfold to no more than twice of what a picture with this IHDR has; damage is the decoder's to tell.
+
+    Raises:
+        MediaError: they unfold to more, or the IHDR is cut off.
+    """
+    if len(head) < IHDR_BYTES:
+        raise MediaError("the PNG file is damaged: it does not say how large the picture is")
     width, height = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
     row_bytes = 2 + (width * head[8] * _CHANNELS.get(head[9], 4) + 7) // 8
     left, unfolding = 2 * height * row_bytes, zlib.decompressobj()

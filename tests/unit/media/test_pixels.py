@@ -42,6 +42,11 @@ def before_pixels(content: bytes, *more: bytes) -> bytes:
     return content[:place] + b"".join(more) + content[place:]
 
 
+def before_head(content: bytes, *more: bytes) -> bytes:
+    """The PNG file with chunks before the one that says how large it is."""
+    return b"".join([SIGNATURE, *more, content[len(SIGNATURE) :]])
+
+
 def sized(content: bytes, width: int, height: int) -> bytes:
     """The JPEG file of 8 x 8 pixels with other sides in its head."""
     return content.replace(struct.pack(">HH", 8, 8), struct.pack(">HH", height, width), 1)
@@ -129,6 +134,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "65535 x 65535": lambda: sized(flat_jpeg(8, 8, 7), 65_535, 65_535),
     "2147483647 x 2147483647": lambda: png_of(2**31 - 1, 2**31 - 1, b""),
     "more rows": lambda: png_of(300, 200, unfolding(150)),
+    "more rows than the picture": lambda: before_head(
+        png_of(300, 200, unfolding(150)), chunk(b"tEXt", struct.pack(">IIBB", 2**31 - 1, 2**31 - 1, 8, 6))
+    ),
     "more scans": lambda: sized(flat_jpeg(8, 8, 7, scans=MOST_SCANNED // 8000**2 + 1, progressive=True), 8000, 8000),
     "scans or tables": lambda: before_pixels(PLAIN_JPEG, segment(0xC4, bytes(65_000)) * 5),
     "does not say": lambda: before_pixels(PLAIN_JPEG, segment(0xDB, b"\0" + b"\1" * 64) * (MOST_PARTS + 1)),
