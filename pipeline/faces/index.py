@@ -15,7 +15,7 @@ from pipeline.faces.search import search
 from pipeline.media.types import F32
 from pipeline.store import collections, faces
 from pipeline.store.collections import Collection
-from pipeline.store.engine import reading
+from pipeline.store.engine import reading, snapshot
 from pipeline.store.faces import Face
 
 TRIES = 5
@@ -70,7 +70,7 @@ class FaceIndex:
             matrix = self._fresh(self._patience_s if patience_s is None else patience_s)
             found = search(matrix, queries, least, limit)
             wanted = {face for one in found for _, face in one}
-            with reading(self.engine) as connection:
+            with snapshot(self.engine) as connection:
                 collection = self._collection(connection)
                 known = faces.by_id(connection, collection, wanted)
             if len(known) == len(wanted):

@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -15,7 +16,7 @@ from pipeline.store.engine import connect, reading, writing
 from pipeline.store.faces import Face, Image, NewFace
 from tests.support.databases import database_url, engine, postgres_server
 from tests.support.jobs_installation import ACCOUNT
-from tests.support.known_faces import BOX, create, discard, image_of, people
+from tests.support.known_faces import BOX, create, discard, image_of, keep, people
 
 __all__ = ["database_url", "engine", "postgres_server"]
 
@@ -83,6 +84,28 @@ def test_every_process_finds_every_face_whose_call_has_answered(
         for process in processes:
             process.join(30)
             process.kill()
+
+
+def test_a_face_that_is_removed_while_matches_are_looked_up_costs_nobody_the_files(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are given up only where they tell of another database: a million faces take long to be read again."""
+    index = FaceIndex(engine, tmp_path, create(engine))
+    first, second = keep(engine, people(1, 2, clusters=1))
+    index.search(people(1, 1), -1.0, 10)
+    before = sorted(path.name for path in tmp_path.rglob("*.codes"))
+    look_up = faces.by_id
+
+    def late(*arguments: Any) -> dict[str, Face]:
+        monkeypatch.setattr(faces, "by_id", look_up)
+        discard(engine, [second])
+        return look_up(*arguments)
+
+    monkeypatch.setattr(faces, "by_id", late)
+    index.search(people(1, 1), -1.0, 10)
+    (found,) = index.search(people(1, 1), -1.0, 10)
+    assert [face.id for _, face in found] == [first.id]
+    assert sorted(path.name for path in tmp_path.rglob("*.codes")) == before
 
 
 def test_the_same_call_eight_times_at_once_keeps_its_faces_once(engine: Engine, database_url: str) -> None:
