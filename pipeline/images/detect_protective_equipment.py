@@ -19,8 +19,9 @@ from pipeline.images.wearers import Head, Wearer, head, wearers
 from pipeline.media.types import U8, Frame
 from pipeline.models.types import Models
 
-LIMITS = Limits(least_side=64, most_side=4096, max_bytes=4 * 1024**2)
-"""Source: Amazon Rekognition developer guide, "Guidelines and quotas"."""
+LIMITS = Limits(least_side=64, max_bytes=4 * 1024**2)
+"""Source: Amazon Rekognition developer guide, "Guidelines and quotas"; its 4096 pixels of a side are not kept, as cameras take more and
+nothing here needs them."""
 VERSION = "1.0"
 
 

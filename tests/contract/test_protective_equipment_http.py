@@ -71,7 +71,7 @@ def test_images_of_64_pixels_are_taken(user: Any) -> None:
     ("image", "code", "words"),
     [
         ({"Bytes": flat_jpeg(63, 64, 0)}, "InvalidParameterException", "63 x 64"),
-        ({"Bytes": flat_jpeg(4097, 64, 0)}, "ImageTooLargeException", "4096"),
+        ({"Bytes": flat_jpeg(10_001, 64, 0)}, "ImageTooLargeException", "10000"),
         ({"Bytes": GREY + bytes(4 * 1024**2)}, "ImageTooLargeException", "4194304"),
         ({"S3Object": {"Bucket": "photos", "Name": "large.jpg"}}, "ImageTooLargeException", "4194304"),
         ({"S3Object": {"Bucket": "photos", "Name": "none.jpg"}}, "InvalidS3ObjectException", "Unable to get object"),
