@@ -8,7 +8,6 @@ from pipeline.aggregate.celebrities import LEAST
 from pipeline.aggregate.similarity import least_cosine, similarity
 from pipeline.aggregate.types import Match
 from pipeline.detect.types import Faces
-from pipeline.errors import JobFailed, RequestError
 from pipeline.faces.galleries import galleries
 from pipeline.images.call import Call
 from pipeline.images.faces import described, embedded, found, rows_of, trusted
@@ -24,7 +23,8 @@ def answer(call: Call) -> dict[str, Any]:
     """CelebrityFaces and UnrecognizedFaces, largest first.
 
     Raises:
-        RequestError: the image cannot be used, or the faces of the gallery are of another model.
+        RequestError: the image cannot be used.
+        JobFailed: the faces of the gallery are of another model.
     """
     picture = call.picture()
     there = rows_of(found(call.models, picture.frame), np.arange(MOST_FACES))
@@ -43,11 +43,8 @@ def answer(call: Call) -> dict[str, Any]:
 def _known(call: Call, frame: Frame, there: Faces) -> dict[int, Match]:
     """Row of a face -> whom it is of."""
     rows = np.flatnonzero(trusted(frame, there)[0] > 0)  # the others resemble one another, whoever they are
-    try:
-        gallery = galleries(call.services, call.account).celebrities()
-        if gallery is None or not len(rows):
-            return {}
-        found_there = gallery.search(embedded(call.models, frame, rows_of(there, rows)), least_cosine(LEAST), 1)
-    except JobFailed as error:
-        raise RequestError("InternalServerError", str(error)) from None
+    gallery = galleries(call.services, call.account).celebrities()
+    if gallery is None or not len(rows):
+        return {}
+    found_there = gallery.search(embedded(call.models, frame, rows_of(there, rows)), least_cosine(LEAST), 1)
     return {int(row): best[0] for row, best in zip(rows, found_there, strict=True) if best}
