@@ -62,9 +62,8 @@ class SideBySide:
             del self._begun[number]
 
     def _watch(self) -> None:
-        while not self._stuck():
+        while not (stuck := self._stuck()):
             time.sleep(LOOK_S)
-        stuck = self._stuck()
         log.error("image_worker_stuck", messages=stuck, limit_s=self._limit_s, runs=dict(self.models.runs()))
         for message, _ in list(self._begun.values()):
             if message not in stuck:
