@@ -90,7 +90,8 @@ def seen(models: Models, photo: Photo, level: str, most: int, alone: bool) -> Se
         photo: Which one.
         level: A QualityFilter.
         most: How many faces are wanted; of better ones the largest.
-        alone: Refuse a photo that does not say who is meant: the largest face is hardly larger than the next.
+        alone: Keep nobody but who is meant, and refuse a photo that does not say who that is: the largest face is hardly larger than
+            the next, or not good enough, whoever stands behind.
 
     Raises:
         RequestError: the file is no picture that can be used, or does not say who is meant.
@@ -102,11 +103,11 @@ def seen(models: Models, photo: Photo, level: str, most: int, alone: bool) -> Se
     content = photo.path.read_bytes()
     frame = frame_of(content, photo.path.name)
     there = found(models, frame)
-    trust, cut = trusted(frame, there)
-    reasons = limited(flaws(there, trust, cut, level), most)
+    flawed = flaws(there, *trusted(frame, there), level)
+    reasons = limited(flawed, most)
     rows = [row for row, why in enumerate(reasons) if not why]
     if alone and rows:
-        _require_one(there)
+        rows = [_one(there, flawed)]
     others = dict.fromkeys(reason for why in reasons for reason in why)
     return Seen(hashlib.sha256(content).hexdigest(), _kept(models, frame, there, rows), list(others))
 
@@ -129,12 +130,21 @@ def meant(areas: Sequence[float]) -> int | None:
     return ranked[0] if ranked else None
 
 
-def _require_one(there: Faces) -> None:
-    sure = there.boxes[there.scores >= SURE]
-    if meant([float(width * height) for _, _, width, height in sure]) is None and len(sure):
+def _one(there: Faces, flawed: Sequence[Sequence[str]]) -> int:
+    """The row of the face that is meant."""
+    sure = np.flatnonzero(there.scores >= SURE)
+    candidates = sure if len(sure) else np.arange(len(there.scores))
+    chosen = meant([float(width * height) for _, _, width, height in there.boxes[candidates]])
+    if chosen is None:
         raise RequestError(
             "InvalidParameterException", "shows several faces of like size; crop it to the one that is meant"
         )
+    row = int(candidates[chosen])
+    if flawed[row]:
+        raise RequestError(
+            "InvalidParameterException", f"shows a face that is not good enough: {', '.join(flawed[row])}"
+        )
+    return row
 
 
 def _kept(models: Models, frame: Still, there: Faces, rows: Sequence[int]) -> list[NewFace]:

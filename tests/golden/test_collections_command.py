@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from scipy.ndimage import gaussian_filter
 from sqlalchemy import update
 
 from api.cli import main
 from pipeline.images import enrolling
 from pipeline.images.answer import load
 from pipeline.images.call import Call
+from pipeline.media.still import decode
 from pipeline.models.library import Library
 from pipeline.services import Services
 from pipeline.settings import Settings
@@ -24,6 +26,7 @@ from pipeline.store.face_schema import collections as collections_table
 from pipeline.store.face_schema import faces as faces_table
 from tests.support.collections_filled import content, people, random_vectors
 from tests.support.jobs_installation import ACCOUNT, SECRET, RememberingQueue
+from tests.support.pictures import jpeg
 
 pytestmark = pytest.mark.weights
 
@@ -137,6 +140,27 @@ def test_enrolling_again_looks_at_new_photos_only(
     assert told["Tony_Blair_0002.jpg"]["Known"]
     assert "53 photos: 1 new with 1 faces, 49 known before, 3 left out" in done.stderr
     assert [user[:2] for user in people(services)][-1] == ("Zoe", 1)
+
+
+def test_who_stands_behind_is_not_taken_for_who_is_meant(
+    command: Command, services: Services, media: Path, tmp_path: Path
+) -> None:
+    """A blurred face in front, a sharp one half as large beside it."""
+    front, behind = (
+        decode((media / "images" / name).read_bytes(), 10**8)
+        for name in ("faces/azure_detection2.jpg", "identity/azure_Family1-Mom1.jpg")
+    )
+    blurred = gaussian_filter(front.rgb(round(600 * front.aspect), 600), (9, 9, 0))
+    small = behind.rgb(round(100 * behind.aspect), 100)
+    both = np.pad(blurred, ((0, 0), (0, small.shape[1]), (0, 0)))
+    both[200:300, blurred.shape[1] :] = small
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "Ann.jpg").write_bytes(jpeg(both))
+    done = command("enroll", "people", str(tmp_path / "photos"), "--users")
+    assert "not good enough: LOW_SHARPNESS" in done.stderr
+    assert "Ann" not in [user[0] for user in people(services)]
+    done = command("enroll", "people", str(tmp_path / "photos"))
+    assert "1 new with 1 faces" in done.stdout
 
 
 def test_a_killed_enrolment_goes_on(
