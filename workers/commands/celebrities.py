@@ -10,24 +10,19 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from pipeline import logs
 from pipeline.commandline import connect, data_dir_option
 from pipeline.errors import RequestError, SetupError
 from pipeline.images.people import Person, people_of, person_of, photo_face
-from pipeline.models.library import Library
-from pipeline.models.threads import cores
 from pipeline.models.types import Models
 from pipeline.services import Services
-from pipeline.settings import Settings, settings_of
+from pipeline.settings import settings_of
 from pipeline.store import celebrities as store
 from pipeline.store import faces
 from pipeline.store.collections import FACE_MODEL_VERSION
 from pipeline.store.engine import reading, writing
 from pipeline.store.faces import Image, NewFace
 from pipeline.store.metadata import utcnow
-from workers.commands.pulling import pulled
-
-NEEDED = ("face-yunet", "face-sface")
+from workers.commands.pulling import face_models
 
 
 @click.group()
@@ -50,7 +45,7 @@ def import_(data_dir: Path | None, path: Path) -> None:
         _restore(services, path)
         return
     people = people_of(path)
-    kept, refused = _imported(services, _models(settings), people)
+    kept, refused = _imported(services, face_models(settings), people)
     for photo, reason in refused:
         click.echo(f"left out {photo}: {reason}", err=True)
     useless = {photo for photo, _ in refused}
@@ -168,8 +163,3 @@ def _known(entry: dict[str, Any]) -> Iterator[tuple[Image, NewFace]]:
         vector = base64.b64decode(face["Embedding"], validate=True)
         box = {side: float(face["BoundingBox"][side]) for side in ("Left", "Top", "Width", "Height")}
         yield Image(str(face["ImageId"])), NewFace(box, float(face["Confidence"]), vector)
-
-
-def _models(settings: Settings) -> Models:
-    logs.configure("WARNING", "console")
-    return pulled(Library.from_settings(settings, settings.threads or cores()), NEEDED)

@@ -9,7 +9,6 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from pipeline import logs
 from pipeline.commandline import connect, data_dir_option
 from pipeline.errors import RequestError, SetupError
 from pipeline.faces.indices import check_version
@@ -17,18 +16,14 @@ from pipeline.images.enrolling import Enrolment, Outcome, enrolled
 from pipeline.images.enrolment import photos_of
 from pipeline.images.face_quality import BARS
 from pipeline.images.faces import MOST_FACES
-from pipeline.models.library import Library
-from pipeline.models.threads import cores
-from pipeline.models.types import Models
 from pipeline.services import Services
-from pipeline.settings import Settings, settings_of
+from pipeline.settings import settings_of
 from pipeline.store import collections
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 from workers.commands.accounts import account_of, account_option, require_name
-from workers.commands.pulling import pulled
+from workers.commands.pulling import face_models
 
-NEEDED = ("face-yunet", "face-sface")
 SOME_LEFT_OUT = 3
 """Exit status."""
 
@@ -138,9 +133,3 @@ def _tell(outcome: Outcome, as_json: bool) -> None:
 def _summary(counts: Counter[str], photos: int) -> str:
     parts = f"{counts['new']} new with {counts['faces']} faces, {counts['known']} known before, {counts['left out']} left out"
     return f"{photos} photos: {parts}"
-
-
-def face_models(settings: Settings) -> Models:
-    """The networks that find and embed faces."""
-    logs.configure("WARNING", "console")
-    return pulled(Library.from_settings(settings, settings.threads or cores()), NEEDED)

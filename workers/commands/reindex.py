@@ -16,7 +16,7 @@ from pipeline.store import collections, renewal
 from pipeline.store.collections import FACE_MODEL_VERSION, Collection
 from pipeline.store.engine import reading, writing
 from workers.commands.accounts import account_of, account_option
-from workers.commands.enroll import face_models
+from workers.commands.pulling import face_models
 
 SHOWN = 100
 """Missing faces that are listed."""
