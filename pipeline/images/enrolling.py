@@ -148,20 +148,22 @@ def _of_user(connection: Connection, services: Services, wanted: Enrolment, outc
     row = meant([face.box["Width"] * face.box["Height"] for face in outcome.faces])
     if row is None:
         return _without_user(outcome, "shows several faces of like size, so nobody can be told whose they are")
-    face, person = outcome.faces[row], outcome.photo.person
+    known, person = outcome.faces[row], outcome.photo.person
     collection = collections.get(connection, wanted.account, wanted.name, lock=True)
+    face = faces.by_id(connection, collection, [known.id]).get(known.id)  # others may have changed it since
+    if face is None:
+        return _without_user(outcome, "its face was deleted meanwhile")
+    if face.user_id not in {None, person}:
+        return _without_user(outcome, f"its face belongs to the user {face.user_id} already")
     user = users.find(connection, collection, person)
     if user is None:
         users.create(connection, collection, person, utcnow(), services.settings.max_users)
         user = users.get(connection, collection, person)
-    if face.user_id == user.id:
-        return outcome
-    if face.user_id is not None:
-        return _without_user(outcome, f"its face belongs to the user {face.user_id} already")
-    if user.faces >= users.MOST_FACES:
-        return _without_user(outcome, f"the user {user.id} has {user.faces} faces, which is the maximum")
-    users.assign(connection, collection, user, [face.position])
-    own = [replace(one, user_id=user.id) if one is face else one for one in outcome.faces]
+    if face.user_id is None:
+        if user.faces >= users.MOST_FACES:
+            return _without_user(outcome, f"the user {user.id} has {user.faces} faces, which is the maximum")
+        users.assign(connection, collection, user, [face.position])
+    own = [replace(one, user_id=user.id) if one is known else one for one in outcome.faces]
     return replace(outcome, faces=own)
 
 

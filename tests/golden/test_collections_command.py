@@ -163,6 +163,21 @@ def test_who_stands_behind_is_not_taken_for_who_is_meant(
     assert "1 new with 1 faces" in done.stdout
 
 
+def test_a_face_is_that_of_one_user_whatever_its_photos_are_called(
+    command: Command, services: Services, photos: Path, tmp_path: Path
+) -> None:
+    """One photo in two folders whose names make the same ExternalImageId."""
+    for person in ("Ann:Lee", "Ann/Lee"):
+        (tmp_path / "photos" / person).mkdir(parents=True)
+        shutil.copyfile(photos / "Hugo Chavez/Hugo_Chavez_0003.jpg", tmp_path / "photos" / person / "x.jpg")
+    done = command("enroll", "twice", str(tmp_path / "photos"), "--create", "--users")
+    assert done.stderr.count("not associated: its face belongs to the user Ann already") == 1, done.output
+    assert [user[:3] for user in people(services, "twice")] == [("Ann", 1, "ACTIVE")]
+    again = command("enroll", "twice", str(tmp_path / "photos"), "--users")
+    assert "2 known before" in again.stdout
+    assert [user[:3] for user in people(services, "twice")] == [("Ann", 1, "ACTIVE")]
+
+
 def test_a_killed_enrolment_goes_on(
     command: Command, services: Services, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
