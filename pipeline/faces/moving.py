@@ -117,11 +117,15 @@ def _users(connection: Connection, collection: Collection) -> Iterator[str]:
 
 def _require_room(services: Services, account: str, line: CollectionLine, name: str, instead: bool) -> None:
     """Refuses at once what could not be taken over at the end."""
-    most = services.settings.max_faces
-    if line.faces > most:
-        raise SetupError(f"The file has {line.faces} faces; a collection may have {most} here (REELSIGHT_MAX_FACES).")
+    settings = services.settings
+    for kind, count, most in (("faces", line.faces, settings.max_faces), ("users", line.users, settings.max_users)):
+        if count > most:
+            setting = f"REELSIGHT_MAX_{kind.upper()}"
+            raise SetupError(f"The file has {count} {kind}; a collection may have {most} here ({setting}).")
     with snapshot(services.engine) as connection:
         taken = collections.find(connection, account, name) is not None
+        if not taken:
+            collections.check_room(connection, account, settings.max_collections)
     if taken and not instead:
         raise SetupError(
             f"The account {account} has a collection {name} already; import it under another one (--name), or instead of it (--replace)."

@@ -75,10 +75,7 @@ def create(
     """
     if find(connection, account, name):
         raise _taken(name)
-    if limit is not None and count(connection, account) >= limit:
-        raise RequestError(
-            "ServiceQuotaExceededException", f"The account {account} has {limit} collections, which is the maximum."
-        )
+    check_room(connection, account, limit)
     values = {
         "id": uuid.uuid4().hex,
         "account": account,
@@ -92,6 +89,18 @@ def create(
     if not insert_new(connection, collections, values):
         raise _taken(name)
     return get(connection, account, name)
+
+
+def check_room(connection: Connection, account: str, limit: int | None) -> None:
+    """Refuses a further collection of an account that has as many as it may have; None: there is no limit.
+
+    Raises:
+        RequestError: ServiceQuotaExceededException.
+    """
+    if limit is not None and count(connection, account) >= limit:
+        raise RequestError(
+            "ServiceQuotaExceededException", f"The account {account} has {limit} collections, which is the maximum."
+        )
 
 
 def _taken(name: str) -> RequestError:

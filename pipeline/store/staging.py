@@ -95,10 +95,7 @@ def take_over(
     renew(connection, staged)
     if instead and store.find(connection, account, staged.name, lock=True) is not None:
         store.remove(connection, account, staged.name)
-    if limit is not None and store.count(connection, account) >= limit:
-        raise RequestError(
-            "ServiceQuotaExceededException", f"The account {account} has {limit} collections, which is the maximum."
-        )
+    store.check_room(connection, account, limit)
     values = {"account": account, "arn": store.arn_of(region, account, staged.name), "lease_until": None}
     try:
         connection.execute(update(collections).where(collections.c.number == staged.number).values(**values))

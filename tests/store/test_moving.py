@@ -159,12 +159,14 @@ def test_a_name_that_is_taken_is_refused_or_replaced(services: Services, file: P
 
 
 def test_limits_hold_for_imports(services: Services, file: Path) -> None:
-    few = replace(services, settings=services.settings.model_copy(update={"max_faces": 6}))
-    with pytest.raises(SetupError, match="7 faces"):
-        take(few, file)
+    for limit, fault in (({"max_faces": 6}, "7 faces"), ({"max_users": 2}, "3 users")):
+        few = replace(services, settings=services.settings.model_copy(update=limit))
+        with pytest.raises(SetupError, match=fault):
+            take(few, file)
     few = replace(services, settings=services.settings.model_copy(update={"max_collections": 0}))
     with pytest.raises(RequestError, match="maximum"):
         take(few, file)
+    assert count(services, collections_table) == 2, "refused before anything was made"
     with pytest.raises(RequestError, match="does not exist"):
         export_collection(services, OTHER, "people", file, quiet)
     assert file.is_file()
