@@ -20,7 +20,7 @@ from tests.support.known_faces import BOX, create, discard, image_of, keep, peop
 
 __all__ = ["database_url", "engine", "postgres_server"]
 
-WRITERS, CALLS = 2, 12
+WRITERS, CALLS = 2, 6
 
 
 def _index(url: str, seed: int, told: Pipe) -> None:
@@ -53,7 +53,7 @@ def test_every_process_finds_every_face_whose_call_has_answered(
     """Two searchers share the files of a machine, a third is another machine."""
     collection, spawn = create(engine), multiprocessing.get_context("spawn")
     told = [spawn.Pipe() for _ in range(WRITERS)]
-    asked = [spawn.Pipe() for _ in range(2)]
+    asked = [spawn.Pipe()]
     processes = [
         spawn.Process(target=_index, args=(database_url, 100 * (n + 1), there)) for n, (_, there) in enumerate(told)
     ]
