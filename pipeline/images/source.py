@@ -9,6 +9,10 @@ from pipeline.images.limits import LIMITS
 from pipeline.objects.requested import requested, unreadable
 from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectInfo, ObjectStore
 
+LOOKS = 5
+"""At an object that is replaced while it is read, as the newest picture of a camera is. Source: reading takes far less time than pictures
+take to follow each other, so that the second look sees a whole one."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
@@ -18,7 +22,7 @@ class StoredImage:
         bucket: S3Object.Bucket.
         name: S3Object.Name.
         version: S3Object.Version.
-        etag: Of the content that the request is about.
+        etag: Of the content that the object had when the request came.
     """
 
     bucket: str
@@ -49,11 +53,7 @@ def image_of(store: ObjectStore, member: str, image: Mapping[str, Any]) -> bytes
         assert inline is not None
         return bytes(inline)
     info = _head(store, member, s3_object)
-    if info.size_bytes > LIMITS.max_bytes:
-        raise RequestError(
-            "ImageTooLargeException",
-            f"Image size is too large: {member}.S3Object has {info.size_bytes} bytes, at most {LIMITS.max_bytes} are allowed.",
-        )
+    _check_size(info, f"{member}.S3Object")
     return StoredImage(s3_object["Bucket"], s3_object["Name"], s3_object.get("Version"), info.etag)
 
 
@@ -67,15 +67,37 @@ def _head(store: ObjectStore, member: str, s3_object: Mapping[str, Any]) -> Obje
 
 
 def content_of(store: ObjectStore, image: bytes | StoredImage) -> bytes:
-    """The image's bytes.
+    """The image's bytes; of an object that was replaced since the request came, those of the present one, never some of each.
 
     Raises:
-        RequestError: InvalidS3ObjectException: the object went away, or became another, since the request came.
+        RequestError: InvalidS3ObjectException: the object went away since the request came, or is replaced whenever it is read;
+            ImageTooLargeException: it has grown.
     """
     if not isinstance(image, StoredImage):
         return image
-    try:
-        with store.local_path(image.bucket, image.name, image.etag, image.version) as path:
-            return path.read_bytes()
-    except (NoSuchObjectError, ObjectChangedError, FileNotFoundError):
-        raise unreadable() from None
+    etag = image.etag
+    for _ in range(LOOKS):
+        try:
+            with store.local_path(image.bucket, image.name, etag, image.version) as path:
+                return path.read_bytes()
+        except ObjectChangedError:
+            etag = _present(store, image)
+        except (NoSuchObjectError, FileNotFoundError):
+            break
+    raise unreadable()
+
+
+def _present(store: ObjectStore, image: StoredImage) -> str:
+    """The etag that the object has now."""
+    version = {} if image.version is None else {"Version": image.version}
+    info = requested(store, {"Bucket": image.bucket, "Name": image.name, **version})
+    _check_size(info, f"{image.bucket}/{image.name}")
+    return info.etag
+
+
+def _check_size(info: ObjectInfo, what: str) -> None:
+    if info.size_bytes > LIMITS.max_bytes:
+        raise RequestError(
+            "ImageTooLargeException",
+            f"Image size is too large: {what} has {info.size_bytes} bytes, at most {LIMITS.max_bytes} are allowed.",
+        )

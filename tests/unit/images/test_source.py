@@ -1,5 +1,8 @@
 """Which image a request means, and what is said where it means none."""
 
+import contextlib
+import itertools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +39,56 @@ def test_objects_are_read_where_they_are_needed(store: DirectoryStore) -> None:
     assert content_of(store, image) == b"picture"
 
 
-@pytest.mark.parametrize("change", ["replaced", "deleted"])
-def test_an_object_that_changed_meanwhile_is_refused(store: DirectoryStore, change: str) -> None:
+def test_an_object_that_was_replaced_meanwhile_is_read_as_it_is_now(store: DirectoryStore) -> None:
     image = image_of(store, "Image", {"S3Object": OBJECT})
-    if change == "replaced":
-        store.put("photos", OBJECT["Name"], b"another")
-    else:
+    store.put("photos", OBJECT["Name"], b"another")
+    assert content_of(store, image) == b"another"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "InvalidS3ObjectException"),
+        (b"", "InvalidS3ObjectException"),
+        (bytes(LIMITS.max_bytes + 1), "ImageTooLargeException"),
+    ],
+)
+def test_an_object_that_cannot_be_read_any_more_is_refused(
+    store: DirectoryStore, content: bytes | None, code: str
+) -> None:
+    image = image_of(store, "Image", {"S3Object": OBJECT})
+    if content is None:
         store.delete("photos", OBJECT["Name"])
+    else:
+        store.put("photos", OBJECT["Name"], content)
     with pytest.raises(RequestError) as refusal:
         content_of(store, image)
-    assert refusal.value.code == "InvalidS3ObjectException"
+    assert refusal.value.code == code
+
+
+def test_an_object_that_is_replaced_all_the_time_is_read_whole_or_refused(store: DirectoryStore) -> None:
+    done = threading.Event()
+    contents = [bytes([n]) * 300_000 for n in range(4)]
+
+    def replace() -> None:
+        for content in itertools.cycle(contents):
+            if done.is_set():
+                return
+            store.put("photos", OBJECT["Name"], content)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        read = []
+        for _ in range(50):
+            image = image_of(store, "Image", {"S3Object": OBJECT})
+            with contextlib.suppress(RequestError):
+                read.append(content_of(store, image))
+        assert read
+        assert {*read} <= {b"picture", *contents}
+    finally:
+        done.set()
+        writer.join()
 
 
 @pytest.mark.parametrize(
