@@ -54,6 +54,7 @@ def test_a_letter_is_answered(mailbox: Mailbox) -> None:
     answering = threading.Timer(0.2, mailbox.reply, (taken, {"members": {"FaceRecords": []}}))
     answering.start()
     assert mailbox.wait(letter, 20) == {"members": {"FaceRecords": []}}
+    answering.join()
     assert mailbox.take(letter) is None, "what is answered is not taken again"
     assert mailbox.take(letter, "again") is None
 
