@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
+from pipeline.errors import ModelError
 from pipeline.models.batching import BatchedModels, Crowd
 from pipeline.models.library import Library
 
@@ -45,10 +46,13 @@ class SideBySide:
         threading.Thread(target=self._watch, daemon=True, name="watch").start()
 
     def preload(self) -> None:
-        """Loads whatever models are there, so that no request waits for it."""
+        """Loads whatever models are there, so that no request waits for it; what cannot be loaded is named to those who ask for it."""
         for row in self._library.status():
             if row.default and row.permitted and row.condition != "missing" and row.task not in ELSEWHERE:
-                self.models.load(row.name)
+                try:
+                    self.models.load(row.name)
+                except ModelError as error:
+                    log.warning("model_not_usable", reason=str(error))
 
     @contextlib.contextmanager
     def request(self, message_id: str) -> Iterator[BatchedModels]:

@@ -1,7 +1,16 @@
-"""The process that answers requests on images in threads ends itself when one of them is stuck."""
+"""The process that answers requests on images in threads: it ends itself when one of them is stuck, and starts with what can be loaded."""
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ModelError
+from pipeline.models.cache import Cache
+from pipeline.models.library import Library
+from tests.support.models import adding
+from workers.side_by_side import SideBySide
 
 STUCK = """
 import sys, threading, time
@@ -34,3 +43,16 @@ def test_a_stuck_request_ends_the_process_and_gives_the_others_back(tmp_path: ob
     )
     assert ended.returncode == 70, ended.stderr
     assert [line for line in ended.stdout.splitlines() if "image_worker_stuck" not in line] == ["given back young"]
+
+
+def test_a_damaged_model_does_not_keep_the_others_from_being_loaded(tmp_path: Path) -> None:
+    library, cache = Library(tmp_path), Cache(tmp_path)
+    for name in ("face-yunet", "face-sface"):
+        cache.write(library.entries[name], adding(1.0), {})
+    cache.path(library.entries["face-yunet"]).write_bytes(b"damaged")
+    shared = SideBySide(library, 0.0, 60.0, print)
+    shared.preload()
+    with shared.request("one") as models:
+        with pytest.raises(ModelError, match="face-yunet"):
+            models.load("face-yunet")
+        assert "face-sface" in models.runs(), "it was loaded before anybody asked"
