@@ -1,17 +1,17 @@
-"""DetectProtectiveEquipment: masks on faces and helmets on heads of the people of an image."""
+"""DetectProtectiveEquipment: masks on faces, helmets and caps on heads of the people of an image."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.detect import face_covers, helmets, objects
+from pipeline.detect import face_covers, head_covers, objects
 from pipeline.detect.boxes import picture_size
 from pipeline.detect.face_covers import FaceCoverJudge
 from pipeline.detect.noses import covered_noses
 from pipeline.detect.types import Faces
 from pipeline.images.call import Call
-from pipeline.images.equipment import face_part, head_part, helmet_share, person
+from pipeline.images.equipment import cover_share, face_part, head_part, person
 from pipeline.images.equipment_summary import summary
 from pipeline.images.faces import found, rows_of
 from pipeline.images.limits import Limits
@@ -46,11 +46,11 @@ def equipped(models: Models, frame: Frame) -> list[dict[str, Any]]:
     picture = frame.rgb(*picture_size(frame))
     heads = [head(someone, faces, frame.aspect) for someone in people]
     covers = _covers(models, picture, faces, people)
-    helmeted = _helmeted(models, picture, [each for each in heads if each is not None])
+    capped = _capped(models, picture, [each for each in heads if each is not None])
     answers = []
     for number, (someone, its) in enumerate(zip(people, heads, strict=True)):
         parts = [face_part(faces, someone.face, *covers[someone.face])] if someone.face >= 0 else []
-        parts += [] if its is None else [head_part(its, helmeted.pop(0))]
+        parts += [] if its is None else [head_part(its, capped.pop(0))]
         answers.append(person(number, someone, parts))
     return answers
 
@@ -64,9 +64,10 @@ def _covers(models: Models, picture: U8, faces: Faces, people: Sequence[Wearer])
     return {int(row): (float(a), float(b)) for row, a, b in zip(rows, masked, covered, strict=True)}
 
 
-def _helmeted(models: Models, picture: U8, heads: Sequence[Head]) -> list[float]:
-    """How sure it is that each head wears a helmet, 0 to 1."""
+def _capped(models: Models, picture: U8, heads: Sequence[Head]) -> list[float]:
+    """How sure it is that each head wears a helmet or cap, 0 to 1."""
     if not heads:
         return []
     boxes = np.stack([each.box for each in heads])
-    return [float(share) for share in helmet_share(helmets.load(models).judged(picture, boxes))]
+    shares = head_covers.load(models).judged(picture, boxes)
+    return [float(share) for share in cover_share(shares, np.array([each.faced for each in heads]))]

@@ -4,25 +4,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.aggregate.boxes import bounding_box, percent
 from pipeline.detect.types import Faces
 from pipeline.images.wearers import REPORTED, Head, Wearer, face_share
 from pipeline.media.types import F32
 
-HELMET, STEEPNESS = 0.005, 1.4
-"""Share of helmets (`HelmetJudge`) that is as good as an even chance, and how fast the odds rise with it: as its power.
-From 143 faces of photos without protective equipment and from hard hats painted over 122 of them: bare heads stayed below .003, half of
-the hats were above .023 and nineteen in twenty above .004; two helmets of riders had .013 and .024. `scripts/painted_equipment.py` paints
-and measures anew."""
+EVEN, STEEPNESS = np.array([0.005, 0.012, 0.03], np.float32), 1.4
+"""Shares of helmets, bathing caps and shower caps (`head_covers.KINDS`) that are as good as an even chance, and how fast the odds rise with
+them: as their power.
+Helmets: from 143 faces of photos without protective equipment and from hard hats painted over 122 of them: bare heads stayed below .003,
+half of the hats were above .023 and nineteen in twenty above .004; two helmets of riders had .013 and .024. Caps: from 281 bare heads above
+faces in such photos and in frames of clips, berets and bowlers among them, and from cloth caps painted over 108: bare heads stayed below
+.006 of bathing caps and .016 of shower caps, five in six of the painted ones were above one of the two values here, half of them above .13
+of bathing caps. `scripts/painted_equipment.py` paints and measures anew."""
 NOSE = 0.5
 """Of the way from the eyes to the mouth: how high masks reach."""
 
 
-def helmet_share(shares: F32) -> F32:
-    """(N,) How sure helmets are, 0 to 1, from the shares of helmets on heads (N,)."""
-    odds = (np.maximum(shares, 1e-9) / HELMET) ** STEEPNESS
-    sure: F32 = (odds / (1 + odds)).astype(np.float32)
+def cover_share(shares: F32, faced: NDArray[np.bool_]) -> F32:
+    """(N,) How sure covers are, 0 to 1, from the shares (N, K) of `head_covers.KINDS` on heads; `faced` (N,): a face is seen below.
+
+    Where none is, only helmets count: the box may show something else, and what does is more often like a cap than like a helmet.
+    """
+    odds = (np.maximum(shares, 1e-9) / EVEN) ** STEEPNESS
+    counted = np.where(faced, odds.sum(axis=1), odds[:, 0])
+    sure: F32 = (counted / (1 + counted)).astype(np.float32)
     return sure
 
 
@@ -31,10 +39,10 @@ def face_part(faces: Faces, row: int, masked: float, covered: float) -> dict[str
     return _part("FACE", face_share(faces, row), "FACE_COVER", masked, covered, mask_box(faces, row))
 
 
-def head_part(head: Head, helmeted: float) -> dict[str, Any]:
-    """The HEAD of somebody, with a helmet with this share of certainty."""
+def head_part(head: Head, covered: float) -> dict[str, Any]:
+    """The HEAD of somebody, `covered` by a helmet or cap with this share of certainty."""
     left, top, width, _ = head.box
-    return _part("HEAD", head.share, "HEAD_COVER", helmeted, helmeted, (left, top, width, head.brow - top))
+    return _part("HEAD", head.share, "HEAD_COVER", covered, covered, (left, top, width, head.brow - top))
 
 
 def mask_box(faces: Faces, row: int) -> Sequence[float]:

@@ -133,11 +133,13 @@ class Head:
         box: (4,) left, top, width, height as ratios, hair and hat included.
         brow: Height of the brows, as a ratio; a helmet ends there.
         share: How sure it is that this is a head, 0 to 1.
+        faced: Whether a face is seen there; else the box is only where heads are.
     """
 
     box: F32
     brow: float
     share: float
+    faced: bool
 
 
 FOREHEAD = 0.35
@@ -163,7 +165,7 @@ def head(someone: Wearer, faces: Faces, aspect: float) -> Head | None:
     high = HEAD_OF_BODY * height
     wide = WIDE * high / aspect
     box = np.array([left + (width - wide) / 2, top, wide, high], np.float32)
-    return Head(box, top + high / 2, someone.share * FACELESS)
+    return Head(box, top + high / 2, someone.share * FACELESS, False)
 
 
 def _above_face(faces: Faces, row: int) -> Head:
@@ -172,4 +174,4 @@ def _above_face(faces: Faces, row: int) -> Head:
     crown = top - HAIR * height
     box = np.array([left - SIDES * width, crown, (1 + 2 * SIDES) * width, top + height - crown], np.float32)
     brow = float(eyes[1] - FOREHEAD * (mouth[1] - eyes[1]))
-    return Head(box, max(brow, crown), face_share(faces, row))
+    return Head(box, max(brow, crown), face_share(faces, row), True)

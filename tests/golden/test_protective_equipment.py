@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.detect.boxes import picture_size
 from pipeline.images.answer import load
 from pipeline.images.call import Call
 from pipeline.images.decode import frame_of
+from pipeline.images.faces import found, rows_of
 from pipeline.models.library import Library
 from pipeline.services import Services
 from pipeline.settings import Settings
+from scripts.paint_on_faces import CAPS, MASKS, capped_head, masked_face
 from tests.support.jobs_installation import ACCOUNT, SECRET, RememberingQueue
 from tests.support.pictures import jpeg, with_exif
 
@@ -23,9 +26,13 @@ ALL = {"MinConfidence": 50, "RequiredEquipmentTypes": ["FACE_COVER"]}
 
 
 @pytest.fixture(scope="module")
-def detect(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Detect:
+def library(models_dir: Path) -> Library:
+    return Library(models_dir, threads=2)
+
+
+@pytest.fixture(scope="module")
+def detect(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Detect:
     """DetectProtectiveEquipment of an image's bytes."""
-    library = Library(models_dir, threads=2)
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"), secret_key=SECRET)
     services = Services.from_settings(settings, RememberingQueue())
 
@@ -72,6 +79,19 @@ def test_bare_heads_and_faces_wear_nothing(media: Path, detect: Detect, name: st
     assert answer["Summary"]["PersonsWithoutRequiredEquipment"] == list(range(people))
     for person in answer["Persons"]:
         assert [part["Name"] for part in person["BodyParts"]] == ["FACE", "HEAD"]
+
+
+@pytest.mark.parametrize("gathered", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_caps_of_clinics_are_head_covers_with_and_without_masks(
+    media: Path, library: Library, detect: Detect, gathered: bool, masked: bool
+) -> None:
+    frame = frame_of((media / "images" / "faces" / "azure_detection2.jpg").read_bytes(), "Image")
+    face = rows_of(found(library, frame), np.array([0]))
+    painted = capped_head(frame.rgb(*picture_size(frame)), face, CAPS[0], np.random.default_rng(0), gathered)
+    if masked:
+        painted = masked_face(painted, face, MASKS[0])
+    assert worn(detect(jpeg(painted))) == {("HEAD", "HEAD_COVER")} | ({("FACE", "FACE_COVER")} if masked else set())
 
 
 def test_a_photo_that_lies_on_its_side_is_seen_upright(media: Path, detect: Detect) -> None:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from pipeline.detect.head_covers import KINDS
 from pipeline.detect.objects import PERSON
 from pipeline.detect.types import Detections, Faces
-from pipeline.images.equipment import face_part, head_part, helmet_share, mask_box, person
+from pipeline.images.equipment import EVEN, cover_share, face_part, head_part, mask_box, person
 from pipeline.images.wearers import MOST, Wearer, head, least_side, wearers
 
 WIDTH, HEIGHT = 800, 1300
@@ -161,9 +162,30 @@ def test_parts_that_are_unsure_are_left_out() -> None:
     assert person(3, someone, [head_part(its, 0.9)])["BodyParts"] == []
 
 
-def test_helmets_are_an_even_chance_at_the_threshold_and_grow_surer() -> None:
-    sure = helmet_share(np.array([0.0, 0.003, 0.005, 0.02, 0.2, 1.0], np.float32))
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_covers_of_each_kind_are_an_even_chance_at_their_threshold_and_grow_surer(kind: int) -> None:
+    shares = np.zeros((6, len(KINDS)), np.float32)
+    shares[:, kind] = [0.0, EVEN[kind] / 2, EVEN[kind], 4 * EVEN[kind], 0.3, 1.0]
+    sure = cover_share(shares, np.ones(6, bool))
     assert sure[2] == pytest.approx(0.5, abs=1e-3)
     assert (np.diff(sure) > 0).all()
     assert sure[0] < 0.01
     assert sure[-1] <= 1
+
+
+def test_kinds_of_covers_add_their_odds() -> None:
+    each = cover_share(np.diag(EVEN / 2).astype(np.float32), np.ones(len(KINDS), bool))
+    together = cover_share((EVEN / 2)[None], np.ones(1, bool))
+    assert together[0] / (1 - together[0]) == pytest.approx(float((each / (1 - each)).sum()), rel=1e-3)
+
+
+def test_caps_count_only_above_faces_and_helmets_everywhere() -> None:
+    faced = cover_share(np.eye(len(KINDS), dtype=np.float32), np.ones(len(KINDS), bool))
+    faceless = cover_share(np.eye(len(KINDS), dtype=np.float32), np.zeros(len(KINDS), bool))
+    assert (faced > 0.9).all()
+    assert faceless[0] == pytest.approx(faced[0], abs=1e-6)
+    assert (faceless[1:] < 0.01).all()
+
+
+def test_nobody_has_no_covers() -> None:
+    assert cover_share(np.zeros((0, len(KINDS)), np.float32), np.zeros(0, bool)).shape == (0,)
