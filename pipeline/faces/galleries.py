@@ -14,17 +14,24 @@ from pipeline.store.collections import Collection
 from pipeline.store.engine import reading
 
 
-def galleries(services: Services, account: str) -> Galleries:
-    """The collections of the account and the operator's celebrities."""
-    return _AccountGalleries(services, account)
+def galleries(services: Services, account: str, patience_s: float | None = math.inf) -> Galleries:
+    """The collections of the account and the operator's celebrities.
+
+    Args:
+        services: The installation.
+        account: Whose collections.
+        patience_s: How long a search may spend on reading faces from the database; None: what a request may.
+    """
+    return _AccountGalleries(services, account, patience_s)
 
 
 class _AccountGalleries:
     """See `Galleries`."""
 
-    def __init__(self, services: Services, account: str) -> None:
+    def __init__(self, services: Services, account: str, patience_s: float | None) -> None:
         self._services = services
         self._account = account
+        self._patience_s = patience_s
 
     def collection(self, name: str) -> Gallery:
         """See `Galleries`."""
@@ -32,26 +39,29 @@ class _AccountGalleries:
             found = collections.find(connection, self._account, name)
         if found is None:
             raise _gone(name)
-        return _FaceGallery(name, _index(self._services, found))
+        return _FaceGallery(name, _index(self._services, found), self._patience_s)
 
     def celebrities(self) -> Gallery | None:
         """See `Galleries`."""
         with reading(self._services.engine) as connection:
             found = celebrities.gallery(connection)
-        return None if found is None else _CelebrityGallery(self._services, _index(self._services, found))
+        if found is None:
+            return None
+        return _CelebrityGallery(self._services, _index(self._services, found), self._patience_s)
 
 
 class _FaceGallery:
     """The faces of a collection as matches; see `Gallery`."""
 
-    def __init__(self, name: str, index: FaceIndex) -> None:
+    def __init__(self, name: str, index: FaceIndex, patience_s: float | None) -> None:
         self._name = name
         self._index = index
+        self._patience_s = patience_s
 
     def search(self, vectors: F32, least: float, limit: int) -> Sequence[Sequence[Match]]:
         """See `Gallery`."""
         try:
-            found = self._index.search(vectors, least, limit, patience_s=math.inf)
+            found = self._index.search(vectors, least, limit, self._patience_s)
         except CollectionGoneError:
             raise _gone(self._name) from None
         return [[Match(cosine, face.wire) for cosine, face in one] for one in found]
@@ -60,13 +70,14 @@ class _FaceGallery:
 class _CelebrityGallery:
     """The faces of celebrities as matches with whose they are; see `Gallery`."""
 
-    def __init__(self, services: Services, index: FaceIndex) -> None:
+    def __init__(self, services: Services, index: FaceIndex, patience_s: float | None) -> None:
         self._services = services
         self._index = index
+        self._patience_s = patience_s
 
     def search(self, vectors: F32, least: float, limit: int) -> Sequence[Sequence[Match]]:
         """See `Gallery`."""
-        found = self._index.search(vectors, least, limit, patience_s=math.inf)
+        found = self._index.search(vectors, least, limit, self._patience_s)
         with reading(self._services.engine) as connection:
             known = celebrities.by_id(connection, {face.user_id or "" for one in found for _, face in one})
         # Who was removed since the search has no name to be shown.

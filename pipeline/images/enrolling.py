@@ -1,7 +1,7 @@
 """Many photos into a collection: what is there already is passed over, and what is new is kept in transactions of several photos."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
@@ -69,12 +69,15 @@ def enrolled(services: Services, models: Models, wanted: Enrolment, photos: Sequ
     for start in range(0, len(photos), LOOK_UP):
         part = photos[start : start + LOOK_UP]
         known = {} if wanted.again else _known(services, wanted, part)
-        yield from _linked(services, wanted, known)
+        yield from (Outcome(photo, found, known=True) for photo, found in known.items())
         yield from _looked(services, models, wanted, [photo for photo in part if photo not in known])
 
 
 def _known(services: Services, wanted: Enrolment, photos: Sequence[Photo]) -> dict[Photo, list[Face]]:
-    """The photos of which the collection has faces."""
+    """The photos of which the collection has faces; where each is to be somebody's, those of which all are.
+
+    Of the others it must be seen again who is meant: whoever is in front may not have been good enough to be kept.
+    """
     images: dict[Photo, Image] = {}
     for photo in photos:
         try:
@@ -84,16 +87,8 @@ def _known(services: Services, wanted: Enrolment, photos: Sequence[Photo]) -> di
     with reading(services.engine) as connection:
         collection = collections.get(connection, wanted.account, wanted.name)
         found = faces.of_images(connection, collection, images.values())
-    return {photo: found[image] for photo, image in images.items() if image in found}
-
-
-def _linked(services: Services, wanted: Enrolment, known: Mapping[Photo, list[Face]]) -> Iterator[Outcome]:
-    """Outcomes of photos that are there."""
-    outcomes = [Outcome(photo, found, known=True) for photo, found in known.items()]
-    if not wanted.people or all(face.user_id is not None for found in known.values() for face in found):
-        return iter(outcomes)
-    with writing(services.engine) as connection:
-        return iter([_of_user(connection, services, wanted, outcome) for outcome in outcomes])
+    there = {photo: found[image] for photo, image in images.items() if image in found}
+    return {photo: kept for photo, kept in there.items() if not wanted.people or all(face.user_id for face in kept)}
 
 
 def _looked(services: Services, models: Models, wanted: Enrolment, photos: Sequence[Photo]) -> Iterator[Outcome]:

@@ -43,7 +43,7 @@ def answer(call: Call) -> dict[str, Any]:
 def _known(call: Call, frame: Frame, there: Faces) -> dict[int, Match]:
     """Row of a face -> whom it is of."""
     rows = np.flatnonzero(trusted(frame, there)[0] > 0)  # the others resemble one another, whoever they are
-    gallery = galleries(call.services, call.account).celebrities()
+    gallery = galleries(call.services, call.account, patience_s=None).celebrities()
     if gallery is None or not len(rows):
         return {}
     found_there = gallery.search(embedded(call.models, frame, rows_of(there, rows)), least_cosine(LEAST), 1)

@@ -206,7 +206,8 @@ def test_users_can_be_made_of_what_is_there(command: Command, services: Services
     assert people(services, "later") == []
     assert len(content(services, "later")) == 11
     done = command("enroll", "later", folder, "--users")
-    assert (done.exit_code, "not associated: shows several faces of like size" in done.stderr) == (0, True)
+    assert (done.exit_code, "shows several faces of like size" in done.stderr) == (3, True)
+    assert len(content(services, "later")) == 11  # what is there already is not kept twice
     assert [user[1] for user in people(services, "later")] == [
         1
     ] * 9  # photos that lie there singly are of one person each
