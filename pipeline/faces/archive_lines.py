@@ -23,7 +23,7 @@ _COLLECTION_ID = regex.compile(r"[a-zA-Z0-9_.\-]{1,255}")
 _EXTERNAL_ID = regex.compile(r"[a-zA-Z0-9_.\-:]{1,255}")
 _USER_ID = regex.compile(r"[a-zA-Z0-9_.\-:]{1,128}")
 _MODEL_VERSION = regex.compile(r"[0-9.]{1,16}")
-_TAG_KEY = regex.compile(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}")
+_TAG_KEY = regex.compile(r"(?!(?i:aws:))[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}")
 _TAG_VALUE = regex.compile(r"[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}")
 
 

@@ -76,7 +76,12 @@ def import_collection(
 
 @contextmanager
 def _replaced(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of the one at `path` once the block has succeeded."""
+    """A file that takes the place of the one at `path` once the block has succeeded; what is no file, as a pipe, is written to as it is."""
+    path = path.resolve()  # a link stays one
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
     descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -72,6 +72,11 @@ class KeyStore:
             rows = connection.execute(select(access_keys).order_by(access_keys.c.created_at, access_keys.c.id))
             return [self._key(row) for row in rows.mappings()]
 
+    def accounts(self) -> set[str]:
+        """The accounts that have keys; no secret is looked at."""
+        with reading(self._engine) as connection:
+            return set(connection.execute(select(access_keys.c.account).distinct()).scalars())
+
     def revoke(self, key_id: str) -> bool:
         """Whether the key existed; it is of no use any more."""
         with writing(self._engine) as connection:

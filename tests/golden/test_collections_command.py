@@ -278,7 +278,11 @@ def test_exports_move_and_collections_go(command: Command, services: Services, t
     listed = [json.loads(line) for line in command("list", "--json").stdout.splitlines()]
     assert [(one["CollectionId"], one["FaceCount"]) for one in listed] == [("people", 49), ("copy", 49)]
     assert command("delete", "copy", "--yes").exit_code == 0
-    assert command("import", str(file), "--account", "999988887777").exit_code == 0
+    unknown = command("import", str(file), "--account", "999988887777")
+    assert (unknown.exit_code, "keys create" in unknown.stderr) == (1, True)
+    services.keys.create("999988887777")
+    made = command("import", str(file), "--account", "999988887777")
+    assert made.exit_code == 0, made.stderr
     several = command("show", "people")
     assert (several.exit_code, f"{ACCOUNT}, 999988887777" in several.stderr) == (1, True)
     with reading(services.engine) as connection:

@@ -82,6 +82,7 @@ HOSTILE: list[tuple[Change, str]] = [
     (changed("Collection", Tags=["a"]), "Tags"),
     (changed("Collection", Tags={"a\u0000": "b"}), "tag"),
     (changed("Collection", Tags={"a": 1}), "tag"),
+    (changed("Collection", Tags={"AWS:a": "b"}), "tag"),
     (changed("Collection", ImageNamespace="x"), "ImageNamespace"),
     (changed("Collection", CreationTimestamp="yesterday"), "CreationTimestamp"),
     (changed("Collection", CreationTimestamp="2020-01-01T00:00:00"), "time zone"),

@@ -111,6 +111,22 @@ def test_an_empty_collection_moves(services: Services, tmp_path: Path) -> None:
     assert people(services, account=OTHER) == [("somebody", 0, "CREATED", None)]
 
 
+def test_links_and_pipes_are_written_through(services: Services, tmp_path: Path) -> None:
+    filled(services, count=3)
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    export_collection(services, ACCOUNT, "people", tmp_path / "link", quiet)
+    assert (tmp_path / "link").is_symlink()
+    os.mkfifo(tmp_path / "pipe")
+    with subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE) as reader:
+        export_collection(services, ACCOUNT, "people", tmp_path / "pipe", quiet)
+        assert reader.stdout
+        (tmp_path / "read").write_bytes(reader.stdout.read())
+    assert (tmp_path / "pipe").is_fifo()
+    for name in ("file", "read"):
+        made = import_collection(services, OTHER, tmp_path / name, name, instead=False, progress=quiet)
+        assert made.faces == 3
+
+
 def test_a_collection_of_another_model_moves_and_stays_of_it(services: Services, tmp_path: Path) -> None:
     filled(services, user_ids=USERS, version="2020.01")
     export_collection(services, ACCOUNT, "people", tmp_path / "file", quiet)

@@ -31,11 +31,16 @@ def account_of(services: Services, given: str | None) -> str:
     """The account that is meant: the one that was given, or the only one of the installation.
 
     Raises:
-        SetupError: none was given, and there is none or more than one.
+        SetupError: none was given, and there is none or more than one; or the given one is unknown where others are known.
     """
-    if given is not None:
-        return given
     found = sorted(_accounts(services))
+    if given is not None:
+        if found and given not in found:
+            raise SetupError(
+                f"The account {given} has neither a key nor a collection here, so nobody could reach what is made for it; `reelsight keys "
+                f"create --account {given}` makes a key."
+            )
+        return given
     if not found:
         raise SetupError("No account has a key here yet; say with --account whose collection it is to be.")
     if len(found) > 1:
@@ -48,7 +53,7 @@ def _accounts(services: Services) -> set[str]:
     with reading(services.engine) as connection:
         owners = connection.execute(select(collections.c.account).distinct()).scalars()
         known = {owner for owner in owners if owner and owner.isdigit()}
-    return known | {key.account for key in services.keys.list()}
+    return known | services.keys.accounts()
 
 
 def require_name(name: str) -> str:
