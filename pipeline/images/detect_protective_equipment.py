@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.detect import domes, face_covers, head_covers, objects
+from pipeline.detect import face_covers, head_covers, objects
 from pipeline.detect.boxes import picture_size
 from pipeline.detect.face_covers import FaceCoverJudge
 from pipeline.detect.noses import covered_noses
 from pipeline.detect.types import Faces
 from pipeline.images.call import Call
-from pipeline.images.equipment import DOME, cover_share, face_part, head_part, person
+from pipeline.images.equipment import cover_share, face_part, head_part, person
 from pipeline.images.equipment_summary import summary
 from pipeline.images.faces import found, rows_of
 from pipeline.images.limits import Limits
@@ -69,11 +69,5 @@ def _capped(models: Models, picture: U8, heads: Sequence[Head]) -> list[float]:
     if not heads:
         return []
     boxes = np.stack([each.box for each in heads])
-    named = head_covers.load(models).judged(picture, boxes)
-    shares = cover_share(named, np.array([each.faced for each in heads]))
-    return [max(float(share), _dome(picture, each)) for share, each in zip(shares, heads, strict=True)]
-
-
-def _dome(picture: U8, its: Head) -> float:
-    """How sure it is that a head without a face wears what looks like a hard hat from behind."""
-    return DOME if not its.faced and domes.domed(picture, its.box) else 0.0
+    shares = head_covers.load(models).judged(picture, boxes)
+    return [float(share) for share in cover_share(shares, np.array([each.faced for each in heads]))]

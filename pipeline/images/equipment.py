@@ -19,10 +19,6 @@ half of the hats were above .023 and nineteen in twenty above .004; two helmets 
 faces in such photos and in frames of clips, berets and bowlers among them, and from cloth caps painted over 108: bare heads stayed below
 .006 of bathing caps and .016 of shower caps, five in six of the painted ones were above one of the two values here, half of them above .13
 of bathing caps. `scripts/painted_equipment.py` paints and measures anew."""
-DOME = 0.6
-"""How sure a cover is where a head of which no face is seen has a bright dome (`pipeline.detect.domes`): a hint, as caps may be bright too.
-None of 569 heads without faces in frames of clips (fewer people, many times; 244 of runners) and none of 285 with faces in clips and photos
-had one; of domes painted over 275 without faces, where the head is not exactly known, 208 were seen."""
 NOSE = 0.5
 """Of the way from the eyes to the mouth: how high masks reach."""
 
