@@ -4,6 +4,9 @@ ImageNet has no hard hats and no surgical caps: the networks call them helmets, 
 of the head, with more and with less around it: faces and suits would outweigh what is worn above them. Shares are small even where a
 cover is plain to see; that both networks name one at all is the evidence. Berets, hats and hair mislead one of the two now and then,
 seldom both: the geometric mean of the networks' shares is taken, each averaged over the crops.
+
+Small heads tell them little: of hard hats painted on people without faces they found none on heads narrower than 16 pixels and one in ten
+on those of 16 to 30. Wider crops did not change that.
 """
 
 from dataclasses import dataclass
