@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from pipeline.models.types import Session
@@ -19,6 +20,8 @@ from pipeline.models.types import Session
 Inputs = Mapping[str, NDArray[Any]]
 Outputs = Sequence[NDArray[Any]]
 Shape = tuple[int | str | None, ...]
+
+log = structlog.get_logger()
 
 GATHER_S = 0.002
 """How long a run waits for others to join it: less than what a run takes."""
@@ -228,7 +231,8 @@ class BatchedSession:
         try:
             joined = {name: np.concatenate([ticket.inputs[name] for ticket in batch]) for name in batch[0].inputs}
             outputs = self._counted_run(joined)
-        except Exception:
+        except Exception as error:  # whose input it was shows when each is run alone
+            log.warning("shared_run_failed", model=self.version, requests=len(batch), rows=sum(rows), reason=str(error))
             return False
         if any(len(output) % sum(rows) for output in outputs):
             self._batched = False  # what it calls its first dimension is no batch

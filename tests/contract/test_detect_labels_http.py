@@ -1,7 +1,5 @@
 """DetectLabels as boto3 sees it, over real HTTP and a real Redis, with the real networks; a thread stands for the worker's process."""
 
-import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.images.answer import answer
 from pipeline.models.library import Library
 from tests.support.api_installation import rekognition
-from tests.support.redis_server import redis_server
-from tests.support.sns_installation import installed
+from tests.support.image_installation import answering
 
 pytestmark = pytest.mark.weights
 
@@ -24,18 +20,10 @@ STORED = {"S3Object": {"Bucket": "photos", "Name": "bus.jpg"}}
 @pytest.fixture(scope="module")
 def user(models_dir: Path, media: Path) -> Iterator[Any]:
     """boto3; in the bucket `photos` is `bus.jpg`."""
-    models = Library(models_dir, threads=2)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=60) as one:
-            one.services.objects.put("photos", "bus.jpg", (media / "images/labels/bus.jpg").read_bytes())
-            one.services.objects.put("photos", "clip.mp4", b"no video")
-
-            def wake(letter: str) -> None:
-                threading.Thread(target=answer, args=(one.services, models, letter)).start()
-
-            one.wake_ups.answer_image = wake
-            yield rekognition(one)
+    with answering(Library(models_dir, threads=2), image_timeout_s=60) as one:
+        one.services.objects.put("photos", "bus.jpg", (media / "images/labels/bus.jpg").read_bytes())
+        one.services.objects.put("photos", "clip.mp4", b"no video")
+        yield rekognition(one)
 
 
 def refusal(user: Any, operation: str = "detect_labels", **request: Any) -> tuple[str, str]:

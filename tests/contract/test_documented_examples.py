@@ -6,10 +6,8 @@ The pictures are not Amazon's, so that values which depend on them differ; membe
 import json
 import os
 import subprocess
-import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +18,6 @@ from botocore.exceptions import ClientError
 
 from api.dispatch import built
 from api.protocol import model, wire
-from pipeline.images.answer import answer
 from pipeline.images.catalog import IMAGE_OPERATIONS
 from pipeline.models.library import Library
 from pipeline.store.keys import AccessKey
@@ -28,9 +25,9 @@ from tests.support import documented, npm
 from tests.support.api_installation import rekognition
 from tests.support.documented import Examples, missing, renamed
 from tests.support.from_shape import example
-from tests.support.redis_server import redis_server
+from tests.support.image_installation import answering
 from tests.support.signed_calls import call
-from tests.support.sns_installation import Installation, installed
+from tests.support.sns_installation import Installation
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]
 
@@ -79,14 +76,8 @@ FOUR, FIVE, SIX = (
 
 @pytest.fixture(scope="module")
 def installation(media: Path, models_dir: Path) -> Iterator[Installation]:
-    """An installation whose worker is a thread per request."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        redis = stack.enter_context(redis_server(Path(name)))
-        one = stack.enter_context(installed(Path(name), broker_url=redis.unix))
-        library = Library(models_dir, threads=2)
-        one.wake_ups.answer_image = lambda letter: threading.Thread(
-            target=answer, args=(one.services, library, letter)
-        ).start()
+    """An installation with the photos of the examples."""
+    with answering(Library(models_dir, threads=2)) as one:
         for place, photo in PHOTOS.items():
             bucket, _, key = place.partition("/")
             one.services.objects.put(bucket, key, (media / f"images/identity/{photo}.jpg").read_bytes())

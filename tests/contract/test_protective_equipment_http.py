@@ -1,7 +1,5 @@
 """DetectProtectiveEquipment as boto3 sees it: what is refused, and the shape of an answer about nobody."""
 
-import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +8,10 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.images.answer import answer
 from pipeline.models.library import Library
 from tests.support.api_installation import rekognition
+from tests.support.image_installation import answering
 from tests.support.pictures import flat_jpeg, jpeg
-from tests.support.redis_server import redis_server
-from tests.support.sns_installation import installed
 
 GREY = flat_jpeg(200, 200, 128)
 WANTED = {"MinConfidence": 80, "RequiredEquipmentTypes": ["FACE_COVER", "HEAD_COVER"]}
@@ -24,15 +20,10 @@ WANTED = {"MinConfidence": 80, "RequiredEquipmentTypes": ["FACE_COVER", "HEAD_CO
 @pytest.fixture(scope="module")
 def user(models_dir: Path) -> Iterator[Any]:
     """A client of an installation whose worker is a thread."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, models = Path(name), Library(models_dir)
-        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=60) as one:
-            one.services.objects.put("photos", "grey.jpg", GREY)
-            one.services.objects.put("photos", "large.jpg", GREY + bytes(4 * 1024**2))
-            one.wake_ups.answer_image = lambda letter: threading.Thread(
-                target=answer, args=(one.services, models, letter)
-            ).start()
-            yield rekognition(one)
+    with answering(Library(models_dir), image_timeout_s=60) as one:
+        one.services.objects.put("photos", "grey.jpg", GREY)
+        one.services.objects.put("photos", "large.jpg", GREY + bytes(4 * 1024**2))
+        yield rekognition(one)
 
 
 def refusal(user: Any, **request: Any) -> tuple[str, str]:

@@ -1,10 +1,7 @@
 """Searches in collections as boto3 sees them, over real HTTP, Redis and database; a thread stands for the worker's process."""
 
-import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,16 +9,14 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from pipeline.faces import fill
 from pipeline.faces.files import MatrixFiles
-from pipeline.images.answer import answer
-from pipeline.models.library import Library
 from pipeline.store import collections, faces
 from pipeline.store.engine import reading, writing
 from pipeline.store.faces import Face
 from tests.support.api_installation import rekognition
+from tests.support.image_installation import answering
 from tests.support.known_faces import keep, people
 from tests.support.pictures import flat_jpeg
-from tests.support.redis_server import redis_server
-from tests.support.sns_installation import Installation, installed
+from tests.support.sns_installation import Installation
 
 GREY = flat_jpeg(200, 200, 128)
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -29,14 +24,8 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        library = Library(folder / "none")
-        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=20) as one:
-            one.wake_ups.answer_image = lambda letter: threading.Thread(
-                target=answer, args=(one.services, library, letter)
-            ).start()
-            yield one
+    with answering(image_timeout_s=20) as one:
+        yield one
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """DetectText and DetectModerationLabels as boto3 sees them, over real HTTP and a real Redis; a thread stands for the worker's process."""
 
-import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.images.answer import answer
 from pipeline.models.library import Library
 from tests.support.api_installation import rekognition
+from tests.support.image_installation import answering
 from tests.support.pictures import flat_jpeg
-from tests.support.redis_server import redis_server
-from tests.support.sns_installation import installed
 
 pytestmark = pytest.mark.weights
 
@@ -29,18 +25,10 @@ ADAPTER = "arn:aws:rekognition:us-east-1:111122223333:project/mine/version/first
 @pytest.fixture(scope="module")
 def user(models_dir: Path, media: Path) -> Iterator[Any]:
     """boto3; in the bucket `photos` are `sign.jpg` and `pistol.jpg`."""
-    models = Library(models_dir, threads=2)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=60) as one:
-            one.services.objects.put("photos", "sign.jpg", (media / "images/text/wakeupcat.jpg").read_bytes())
-            one.services.objects.put("photos", "pistol.jpg", (media / "images/moderation/guns_21.jpeg").read_bytes())
-
-            def wake(letter: str) -> None:
-                threading.Thread(target=answer, args=(one.services, models, letter)).start()
-
-            one.wake_ups.answer_image = wake
-            yield rekognition(one)
+    with answering(Library(models_dir, threads=2), image_timeout_s=60) as one:
+        one.services.objects.put("photos", "sign.jpg", (media / "images/text/wakeupcat.jpg").read_bytes())
+        one.services.objects.put("photos", "pistol.jpg", (media / "images/moderation/guns_21.jpeg").read_bytes())
+        yield rekognition(one)
 
 
 def refusal(user: Any, operation: str, **request: Any) -> tuple[str, str]:

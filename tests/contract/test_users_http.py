@@ -1,8 +1,6 @@
 """Users as boto3 sees them, over real HTTP, Redis and database; a thread stands for the worker's process."""
 
 import itertools
-import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,11 @@ from pipeline.images.call import Call
 from pipeline.models.library import Library
 from pipeline.store import collections
 from tests.support.api_installation import assert_error, client, rekognition
+from tests.support.image_installation import answering
 from tests.support.known_faces import keep
 from tests.support.pictures import flat_jpeg
-from tests.support.redis_server import redis_server
 from tests.support.signed_calls import call
-from tests.support.sns_installation import Installation, installed
+from tests.support.sns_installation import Installation
 from tests.support.user_calls import NOBODY, somebody
 
 __all__ = ["client"]
@@ -31,14 +29,8 @@ _names = (f"users-{n}" for n in itertools.count())
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        library = Library(folder / "none")
-        with redis_server(folder) as redis, installed(folder, broker_url=redis.unix, image_timeout_s=8) as one:
-            one.wake_ups.answer_image = lambda letter: threading.Thread(
-                target=answer, args=(one.services, library, letter)
-            ).start()
-            yield one
+    with answering(image_timeout_s=8) as one:
+        yield one
 
 
 class User:

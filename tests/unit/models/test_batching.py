@@ -11,6 +11,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from structlog.testing import capture_logs
 
 from pipeline.errors import ModelError
 from pipeline.models.batching import BatchedModels, BatchedSession, Crowd
@@ -98,8 +99,10 @@ def test_one_poison_input_fails_only_itself() -> None:
     gated = Gated(picking())
     session = BatchedSession(gated, Crowd())
     places = [3, 99, 1, 4, 2]
-    found = together(session, gated, [np.array([[place]], np.float32) for place in places])
+    with capture_logs() as logged:
+        found = together(session, gated, [np.array([[place]], np.float32) for place in places])
     assert isinstance(found[1], ModelError)
+    assert [event["event"] for event in logged] == ["shared_run_failed"], "a run that is done twice is not hidden"
     assert [float(got[0, 0]) for place, got in zip(places, found, strict=True) if place != 99] == [3, 1, 4, 2]
     with pytest.raises(ModelError, match="gated"):
         session.run({"wrong": np.zeros((1, 1), np.float32)})
