@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.catalog import OPERATIONS
 from pipeline.errors import SetupError
+from pipeline.settings_sources import from_files, of_machine, sources
 
 DEFAULT_DATA_DIR = Path("~/.local/share/reelsight").expanduser()
 MAX_STEP_MS = 500
@@ -144,6 +145,13 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     """One JSON object per event, or lines for people."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *given: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, variables, files named by variables, what the machine was told when it joined."""
+        return sources(settings_cls, named["init_settings"], named["env_settings"])
+
     @field_validator("sampling_ms")
     @classmethod
     def _samples(cls, steps: Mapping[str, int]) -> Mapping[str, int]:
@@ -223,12 +231,18 @@ def settings_of(data_dir: Path | None, **given: object) -> Settings:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Environment for child processes that must build the same settings."""
+    """Environment for child processes that must build the same settings; what they find in files is not repeated in it."""
     values = settings.model_dump(mode="json", exclude_unset=True)
-    for name in ("secret_key", "s3_secret_access_key"):
+    for name, field in values.items():
         secret = getattr(settings, name)
-        if secret is not None:
-            values[name] = secret.get_secret_value()
+        values[name] = secret.get_secret_value() if isinstance(secret, SecretStr) else field
+    inherited, kept = dict(os.environ), of_machine(settings.data_dir)
+    for name, text in from_files(os.environ, Settings.model_fields).items():
+        if values.get(name) == text:
+            del values[name]
+        else:
+            del inherited[f"REELSIGHT_{name.upper()}_FILE"]
+    told = {name: value for name, value in values.items() if name not in kept or kept[name] != value}
     # JSON is the form in which pydantic-settings reads compound values.
-    compound = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
-    return {**os.environ, **{f"REELSIGHT_{name.upper()}": value for name, value in compound.items()}}
+    compound = {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
+    return {**inherited, **{f"REELSIGHT_{name.upper()}": value for name, value in compound.items()}}
