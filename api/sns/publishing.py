@@ -1,4 +1,4 @@
-"""What Publish accepts, as columns of a notification."""
+"""Publish: what it accepts, as columns of a notification."""
 
 import base64
 import json
@@ -6,10 +6,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from api.sns.calls import Call, invalid
 from pipeline.errors import RequestError
+from pipeline.store.engine import writing
 
 MAX_MESSAGE_BYTES = 256 * 1024
 MAX_SUBJECT = 100
+
+
+def publish(call: Call) -> Mapping[str, Any]:
+    """Publish."""
+    request, services = call.request, call.services
+    arn = request.get("TopicArn") or request.get("TargetArn") or ""
+    extra = columns(request)
+    with writing(services.engine) as connection:
+        services.topics.get(connection, call.owner, arn)
+        message_id = services.outbox.add(connection, call.owner, arn, request["Message"], call.now, extra=extra)
+    services.queue.wake_delivery()
+    return {"MessageId": message_id}
 
 
 def columns(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,11 +41,6 @@ def columns(request: Mapping[str, Any]) -> dict[str, Any]:
         "structure": _structure(request.get("MessageStructure"), request["Message"]),
         "attributes": {name: _attribute(name, value) for name, value in request.get("MessageAttributes", {}).items()},
     }
-
-
-def invalid(member: str, reason: str) -> RequestError:
-    """The error that names a member and what is wrong with it."""
-    return RequestError("InvalidParameter", f"Invalid parameter: {member} Reason: {reason}")
 
 
 def _check_message(message: str) -> None:

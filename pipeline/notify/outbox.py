@@ -9,26 +9,14 @@ from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal, or_, select, tuple_, update
 
+from pipeline.notify.fanout import address_one, address_subscribers
 from pipeline.notify.message import Kind, Notification, invitation
 from pipeline.notify.signing import Version
+from pipeline.notify.states import DeliveryState, SubscriptionState
 from pipeline.store.insertion import insert_new
 from pipeline.store.notify_schema import deliveries, notifications, subscriptions, topics
 
-
-class DeliveryState(StrEnum):
-    """Where a delivery is; DEAD ones are kept so that they can be sent again."""
-
-    PENDING = "PENDING"
-    DELIVERED = "DELIVERED"
-    DEAD = "DEAD"
-
-
-class SubscriptionState(StrEnum):
-    """Where a subscription is; an UNSUBSCRIBED one can be restored until its token expires."""
-
-    PENDING = "PENDING"
-    CONFIRMED = "CONFIRMED"
-    UNSUBSCRIBED = "UNSUBSCRIBED"
+__all__ = ["Delivery", "DeliveryState", "Lane", "Outbox", "SubscriptionState", "anything_due", "drop_undelivered"]
 
 
 class Lane(StrEnum):
@@ -89,12 +77,7 @@ class Outbox:
         values = _row(account, topic_arn, Kind.NOTIFICATION, message, now) | {"dedupe_key": dedupe_key, **(extra or {})}
         if not insert_new(connection, notifications, values):
             return None
-        live = and_(
-            subscriptions.c.topic_arn == topic_arn,
-            subscriptions.c.account == account,
-            subscriptions.c.state == SubscriptionState.CONFIRMED,
-        )
-        _address(connection, values["id"], now, live)
+        address_subscribers(connection, account, topic_arn, values["id"], now)
         return str(values["id"])
 
     def invite(self, connection: Connection, subscription: Mapping[Any, Any], kind: Kind, now: datetime) -> str:
@@ -103,7 +86,7 @@ class Outbox:
         text = invitation(kind, subscription["topic_arn"], subscription["arn"])
         values = _row(subscription["account"], subscription["topic_arn"], kind, text, now)
         connection.execute(insert(notifications).values(values | {"token": subscription["token"]}))
-        _address(connection, values["id"], now, subscriptions.c.arn == subscription["arn"])
+        address_one(connection, subscription["arn"], values["id"], now)
         return str(values["id"])
 
     def due(self, connection: Connection, now: datetime, lane: Lane, count: int) -> Sequence[tuple[str, str]]:
@@ -189,21 +172,6 @@ def _row(account: str, topic_arn: str, kind: Kind, message: str, now: datetime) 
         "attributes": {},
         "created_at": now,
     }
-
-
-def _address(connection: Connection, notification_id: str, now: datetime, whom: ColumnElement[bool]) -> None:
-    """One delivery per subscription, made inside the database however many there are."""
-    columns = {
-        "notification_id": literal(notification_id),
-        "subscription_arn": subscriptions.c.arn,
-        "protocol": subscriptions.c.protocol,
-        "endpoint": subscriptions.c.endpoint,
-        "state": literal(DeliveryState.PENDING.value),
-        "claims": literal(0),
-        "attempts": literal(0),
-        "next_at": literal(now, deliveries.c.next_at.type),
-    }
-    connection.execute(insert(deliveries).from_select(list(columns), select(*columns.values()).where(whom)))
 
 
 def _notifications(connection: Connection, ids: set[str]) -> Mapping[str, tuple[Notification, Version]]:
