@@ -4,11 +4,12 @@ from enum import StrEnum
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery is; DEAD ones are kept so that they can be sent again."""
+    """Where a delivery is; DEAD ones are kept so that they can be sent again, MOVED ones went to a queue of dead letters."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
     DEAD = "DEAD"
+    MOVED = "MOVED"
 
 
 class SubscriptionState(StrEnum):

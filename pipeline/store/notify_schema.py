@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from pipeline.store.metadata import Moment, metadata
@@ -43,6 +44,8 @@ subscriptions = Table(
     Column("token", String(256), nullable=False),
     Column("token_expires_at", Moment, nullable=False),
     Column("failures", Integer, nullable=False, default=0),
+    # When the next delivery may begin, where the policy bounds their rate; NULL: at once.
+    Column("resume_at", Moment),
     Column("created_at", Moment, nullable=False),
     # The endpoint itself may be longer than what an index entry holds.
     UniqueConstraint("topic_arn", "protocol", "endpoint_hash"),
@@ -84,6 +87,14 @@ deliveries = Table(
     Column("settled_at", Moment),
     Index(None, "state", "next_at"),
     Index(None, "subscription_arn", "state"),
+    # From one subscription with something to deliver to the next, however much each has.
+    Index(None, "state", "subscription_arn", "next_at"),
+    Index(
+        "ix_deliveries_lease_until",
+        "lease_until",
+        sqlite_where=text("lease_until IS NOT NULL"),
+        postgresql_where=text("lease_until IS NOT NULL"),
+    ),
 )
 
 signing_keys = Table(
