@@ -1,6 +1,7 @@
-"""A running `reelsight serve` of real processes, and the user's side of it."""
+"""A running `reelsight serve` of real processes, and the user's side of it; `tests.support.many_machines` is the other shape."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -16,7 +17,9 @@ import boto3
 from botocore.config import Config
 
 T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/AnyRole"
+_clients = itertools.count()
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 
 
@@ -28,6 +31,7 @@ class Service:
         folder: Its data directory.
         settings: REELSIGHT_ variables it is started with.
         options: Further options of `serve`.
+        endpoints: URLs of every api process; clients are spread over them.
     """
 
     folder: Path
@@ -35,27 +39,34 @@ class Service:
     options: tuple[str, ...] = ()
     process: "subprocess.Popen[str] | None" = None
     endpoint: str = ""
+    endpoints: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
-    def start(self, timeout_s: float = 120) -> None:
-        """Starts `serve` on free ports and waits for its ready line."""
-        environment = {
-            **os.environ,
-            **{f"REELSIGHT_{k.upper()}": v for k, v in self.settings.items()},
-            "PYTHONWARNINGS": "",
-        }
+    def command(self) -> list[str]:
+        """What runs all of it, on free ports."""
         free_ports = ("--port", "0", "--tls-port", "0")
-        command = [sys.executable, "-m", "api.cli", "serve", "--data-dir", str(self.folder), *free_ports, *self.options]
+        return [sys.executable, "-m", "api.cli", "serve", "--data-dir", str(self.folder), *free_ports, *self.options]
+
+    def environment(self) -> dict[str, str]:
+        """What it is started with."""
+        return {**os.environ, **{f"REELSIGHT_{k.upper()}": v for k, v in self.settings.items()}}
+
+    def start(self, timeout_s: float = 120) -> None:
+        """Starts it and waits for its ready line."""
+        environment = {**self.environment(), "PYTHONWARNINGS": ""}
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "serve.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+            self.process = subprocess.Popen(
+                self.command(), stdout=subprocess.PIPE, stderr=log, text=True, env=environment, cwd=ROOT
+            )
         timer = threading.Timer(timeout_s, self.process.kill)
         timer.start()
         assert self.process.stdout
         for line in self.process.stdout:
             self.lines.append(line.rstrip())
             if line.startswith("ready "):
-                self.endpoint = line.split()[1]
+                self.endpoints = line.split()[1:]
+                self.endpoint = self.endpoints[0]
                 break
         timer.cancel()
         assert self.process.poll() is None, f"serve did not start:\n{self.log()[-6000:]}"
@@ -83,7 +94,7 @@ class Service:
         key, secret = self.credentials()
         return boto3.client(
             name,
-            endpoint_url=self.endpoint,
+            endpoint_url=self.endpoints[next(_clients) % len(self.endpoints)],
             region_name="us-east-1",
             aws_access_key_id=key,
             aws_secret_access_key=secret,
@@ -106,19 +117,30 @@ class Service:
 
     def cli(self, *arguments: str) -> str:
         """Output of a `reelsight` command on this installation."""
-        environment = {**os.environ, **{f"REELSIGHT_{k.upper()}": v for k, v in self.settings.items()}}
         command = [sys.executable, "-m", "api.cli", *arguments, "--data-dir", str(self.folder)]
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment, timeout=60).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, env=self.environment(), timeout=60
+        ).stdout
 
     def processes(self) -> dict[int, str]:
         """pid -> command line of every process of this installation, the supervisor included."""
         return {pid: command for pid, command in _commands() if self._owns(pid, command)}
 
+    def kill(self, *parts: str) -> list[int]:
+        """SIGKILL to every process whose command line contains one of `parts`; which they were."""
+        found = [pid for pid, command in self.processes().items() if any(part in command for part in parts)]
+        assert found, f"no process of {parts}"
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return found
+
     def _owns(self, pid: int, command: str) -> bool:
         if str(self.folder) in command:
             return True
         with contextlib.suppress(OSError):
-            return f"REELSIGHT_DATA_DIR={self.folder}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            return any(name + str(self.folder).encode() in variables for name in (b"REELSIGHT_DATA_DIR=", b"COMPOSED="))
         return False
 
 

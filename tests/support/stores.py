@@ -23,30 +23,26 @@ S3_KEY, S3_SECRET = "test-key", "test-secret"
 @pytest.fixture(scope="session")
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a private S3 server."""
-    program = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
-    if program is None:
-        pytest.skip("rclone is not installed")
     root, port = tmp_path_factory.mktemp("s3"), _free_port()
     address = f"127.0.0.1:{port}"
-    arguments = [
-        "serve",
-        "s3",
-        "--addr",
-        address,
-        "--auth-key",
-        f"{S3_KEY},{S3_SECRET}",
-        "--config",
-        str(root / "none"),
-    ]
     (root / "data").mkdir()
     with (root / "log").open("wb") as log:
-        process = subprocess.Popen([program, *arguments, str(root / "data")], stdout=log, stderr=log)
+        process = subprocess.Popen(rclone_command(root / "data", port, S3_KEY, S3_SECRET), stdout=log, stderr=log)
     try:
         _await_port(process, port)
         yield f"http://{address}"
     finally:
         process.terminate()
         process.wait(10)
+
+
+def rclone_command(data: Path, port: int, key: str, secret: str) -> list[str]:
+    """Serves S3 over a folder; the test is skipped where rclone is not installed."""
+    program = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
+    if program is None:
+        pytest.skip("rclone is not installed")
+    options = ["--addr", f"127.0.0.1:{port}", "--auth-key", f"{key},{secret}", "--config", str(data.parent / "none")]
+    return [program, "serve", "s3", *options, str(data)]
 
 
 @pytest.fixture
