@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from datetime import timedelta
@@ -32,10 +33,17 @@ class Settings(BaseSettings):
     """Database, buckets, results, models, keys of a one-machine installation."""
     database_url: str | None = None
     """SQLAlchemy URL; None: SQLite `reelsight.db` in the data directory."""
+    auto_upgrade: bool = True
+    """Whether a process that starts brings an older database to its own schema; off: it refuses to run before `reelsight database upgrade`."""
     broker_url: str | None = None
     """Celery broker; None: the private redis-server that `serve` starts on `run/redis.sock` in the data directory."""
     secret_key: SecretStr | None = None
     """Encrypts access keys and signs tokens, at least 32 characters; None: `secret.key` in the data directory, made on first start."""
+
+    flower_user: str = "reelsight"
+    """Who signs in to Flower."""
+    flower_password: SecretStr | None = None
+    """What Flower asks for; None: `flower.password` in the data directory, made on first start."""
 
     region: str = "us-east-1"
     """Stands in the ARNs of topics and in the credentials file; requests for any region are served."""
@@ -116,6 +124,9 @@ class Settings(BaseSettings):
     page_token_ttl: timedelta = timedelta(hours=24)
     """How long a NextToken may be used."""
 
+    account_shares: Mapping[str, float] = {}
+    """Account -> its share of the workers beside that of others, which is 1 unless set, for example {"111122223333": 4}."""
+
     sampling_ms: Mapping[str, int] = {}
     """Analysis -> milliseconds between the frames it looks at, 1 to 500, for example {"persons": 100}; a job keeps what it started with."""
     concurrency: int | None = None
@@ -140,6 +151,11 @@ class Settings(BaseSettings):
     clock_skew: timedelta = timedelta(minutes=5)
     """How far a signature's date may be from our clock."""
 
+    beat_s: float = Field(default=5.0, gt=0)
+    """How often every worker sends itself a message through the broker, to show that it takes what comes."""
+    silent_s: float = Field(default=30.0, gt=0)
+    """A worker that has not taken such a message for so long, and makes no other progress, is restarted."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least important events that are logged, on standard error."""
     log_format: Literal["json", "console"] = "json"
@@ -151,6 +167,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, variables, files named by variables, what the machine was told when it joined."""
         return sources(settings_cls, named["init_settings"], named["env_settings"])
+
+    @field_validator("account_shares")
+    @classmethod
+    def _shares(cls, shares: Mapping[str, float]) -> Mapping[str, float]:
+        for account, share in shares.items():
+            _check_account(account)
+            if not 0.001 <= share <= 1000:
+                raise ValueError(f"{account}: {share} is not within 0.001 to 1000")
+        return shares
 
     @field_validator("sampling_ms")
     @classmethod
@@ -203,6 +228,11 @@ class Settings(BaseSettings):
         return self.models_dir or self.data_dir / "models"
 
     @property
+    def flower_password_path(self) -> Path:
+        """Where Flower's password is kept when no setting gives it."""
+        return self.data_dir / "flower.password"
+
+    @property
     def face_matrices_path(self) -> Path:
         """Where this machine keeps its copies of the vectors of collections; a cache."""
         return self.data_dir / "cache" / "faces"
@@ -211,6 +241,11 @@ class Settings(BaseSettings):
     def buckets_path(self) -> Path:
         """Where the directory object store keeps buckets."""
         return self.data_dir / "buckets"
+
+
+def _check_account(account: str) -> None:
+    if not re.fullmatch("[0-9]{12}", account):
+        raise ValueError(f"{account!r} is no account: it must have 12 digits")
 
 
 def settings_of(data_dir: Path | None, **given: object) -> Settings:

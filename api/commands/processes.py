@@ -75,14 +75,18 @@ def beat_command() -> list[str]:
     ]  # fmt: skip
 
 
-def flower_command(settings: Settings, port: int, address: str = "127.0.0.1") -> list[str]:
-    """Starts Flower on the broker, its history kept in the data directory."""
-    history = settings.data_dir / "flower.db"
+def flower_command(port: int, address: str = "127.0.0.1", *, control: bool = False) -> list[str]:
+    """Starts Flower on the broker; its password and history are set up where nobody else can read them, in `workers.dashboard`."""
     return [
-        *CELERY, "flower",
-        f"--address={address}", f"--port={port}", "--persistent=True", f"--db={history}",
-        "--state_save_interval=30000", "--logging=warning",
+        sys.executable, "-m", "celery", "-A", "workers.dashboard", "-q", "flower",
+        f"--address={address}", f"--port={port}", f"--read_only={not control}", "--logging=warning",
     ]  # fmt: skip
+
+
+def flower_access(settings: Settings, port: int, address: str = "127.0.0.1") -> str:
+    """Tells where Flower is and what it asks for, not the password itself."""
+    given = "REELSIGHT_FLOWER_PASSWORD" if settings.flower_password else str(settings.flower_password_path)
+    return f"Flower:      http://{address}:{port}, user {settings.flower_user}, password in {given}"
 
 
 def _become(command: list[str], settings: Settings, more: Mapping[str, str] = {}) -> None:
@@ -125,8 +129,10 @@ def beat(data_dir: Path | None) -> None:
 @click.command()
 @click.option("--port", type=int, default=5555, show_default=True)
 @click.option("--address", default="127.0.0.1", show_default=True)
+@click.option("--control", is_flag=True, help="Let those who sign in also stop workers and revoke tasks.")
 @data_dir_option
-def flower(data_dir: Path | None, port: int, address: str) -> None:
-    """Runs Flower, the dashboard of the workers."""
+def flower(data_dir: Path | None, port: int, address: str, control: bool) -> None:
+    """Runs Flower, the dashboard of the workers; it asks for a password."""
     settings = settings_of(data_dir)
-    _become(flower_command(settings, port, address), settings)
+    click.echo(flower_access(settings, port, address), err=True)
+    _become(flower_command(port, address, control=control), settings)

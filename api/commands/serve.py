@@ -15,6 +15,7 @@ import click
 from api.commands.processes import (
     api_command,
     beat_command,
+    flower_access,
     flower_command,
     worker_command,
     worker_environment,
@@ -60,6 +61,8 @@ def serve(
         stack.callback(supervisor.stop)
         for program in programs(settings, (plain.fileno(), secure.fileno()), flower_port):
             supervisor.start(program)
+        if flower_port is not None:
+            click.echo(flower_access(settings, flower_port))
         supervisor.watch(until=lambda: answers(settings))
         if not supervisor.stopping:
             click.echo(f"ready {settings.http_url}")
@@ -77,7 +80,7 @@ def programs(settings: Settings, fds: tuple[int, int], flower_port: int | None) 
         yield Program(f"worker-{name}", command, more, stop_s=settings.stop_s + KILL_AFTER_S)
     yield Program("beat", beat_command())
     if flower_port is not None:
-        yield Program("flower", flower_command(settings, flower_port))
+        yield Program("flower", flower_command(flower_port))
 
 
 def answers(settings: Settings) -> bool:

@@ -1,5 +1,6 @@
 """`reelsight serve` as a program: it starts, refuses a twin, and leaves nothing behind."""
 
+import base64
 import contextlib
 import re
 import signal
@@ -57,11 +58,12 @@ def test_health_and_flower(fresh: Callable[..., Service]) -> None:
         with urllib.request.urlopen(service.endpoint + path, timeout=5) as answer:
             assert answer.status == 200
 
+    password = (service.folder / "flower.password").read_text().strip()
+    token = base64.b64encode(f"reelsight:{password}".encode()).decode()
+    page = urllib.request.Request(f"http://127.0.0.1:{port}/workers", headers={"Authorization": f"Basic {token}"})
+
     def workers() -> set[str]:
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/workers", timeout=5) as answer,
-        ):
+        with contextlib.suppress(OSError), urllib.request.urlopen(page, timeout=5) as answer:
             return set(re.findall(r"(video|control|notify)@", answer.read().decode()))
         return set()
 
