@@ -1,0 +1,300 @@
+"""The rules of a filter policy: what it may say about one value.
+
+The grammar, the limits and the words of refusals are those of Amazon SNS, which are in turn those of Event Ruler.
+Source: Amazon SNS Developer Guide, "Amazon SNS subscription filter policies"; https://github.com/aws/event-ruler.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+Value = str | Decimal | bool | None
+"""One value of a message: text, a number, true, false or null."""
+Test = Callable[[Value], bool]
+"""Whether a value is what a rule asks for."""
+
+LARGEST = Decimal(10**9)
+"""Bound of what `numeric` compares, either way."""
+DIGITS = Decimal(10**6)
+"""Digits behind the point that count: six, one more than SNS promises, as Event Ruler."""
+MAX_WILDCARDS = 3
+"""Of one pattern."""
+
+
+class PolicyRefused(ValueError):  # noqa: N818 - the word of the domain
+    """The policy says what no policy may; the message says what, in SNS's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The alternatives for one property.
+
+    Attributes:
+        tests: A value that any of them takes is enough.
+        absent: So is that there is no value at all.
+    """
+
+    tests: tuple[Test, ...]
+    absent: bool
+
+    def take(self, value: Value) -> bool:
+        """Whether the value is one of those asked for."""
+        return any(test(value) for test in self.tests)
+
+
+def rules_of(given: list[Any]) -> Rules:
+    """The rules that a list of a policy spells; numbers in it are `Decimal`.
+
+    Raises:
+        PolicyRefused: one of them is no rule.
+    """
+    if not given:
+        raise PolicyRefused("Empty arrays are not allowed")
+    absent = {"exists": False}
+    present = tuple(_rule(one) for one in given)
+    return Rules(present, any(one == absent for one in given))
+
+
+def comparable(number: Decimal) -> int | None:
+    """The number in millionths, rounded down; None: beyond what `numeric` compares."""
+    if number.is_nan() or not -LARGEST <= number <= LARGEST:
+        return None
+    return int((number * DIGITS).to_integral_value(ROUND_FLOOR))
+
+
+def _rule(given: Any) -> Test:
+    if isinstance(given, Mapping):
+        return _expression(given)
+    if isinstance(given, Decimal):
+        return _equal_number(given)
+    if given is None or isinstance(given, str | bool):
+        return lambda value: type(value) is type(given) and value == given
+    raise PolicyRefused("Match value must be String, number, true, false, or null")
+
+
+def _expression(given: Mapping[str, Any]) -> Test:
+    if not given:
+        raise PolicyRefused("Match expression name not found")
+    kind = next(iter(given))
+    if kind not in _EXPRESSIONS:
+        raise PolicyRefused(f"Unrecognized match type {kind}")
+    if len(given) > 1:
+        raise PolicyRefused("Only one key allowed in match expression")
+    return _EXPRESSIONS[kind](given[kind])
+
+
+def _equal_number(wanted: Decimal) -> Test:
+    """Exact beyond the range of `numeric`, so that account numbers can be matched."""
+    scaled = comparable(wanted)
+    if scaled is None:
+        return lambda value: isinstance(value, Decimal) and value == wanted
+    return lambda value: isinstance(value, Decimal) and comparable(value) == scaled
+
+
+def _prefix(given: Any, name: str = "prefix") -> Test:
+    start = _text(given, name)
+    return lambda value: isinstance(value, str) and value.startswith(start)
+
+
+def _suffix(given: Any, name: str = "suffix") -> Test:
+    end = _text(given, name)
+    return lambda value: isinstance(value, str) and value.endswith(end)
+
+
+def _same_letters(given: Any, name: str = "equals-ignore-case") -> Test:
+    wanted = _text(given, name).lower()
+    return lambda value: isinstance(value, str) and value.lower() == wanted
+
+
+def _wildcard(given: Any, name: str = "wildcard") -> Test:
+    parts = wildcard_parts(_text(given, name))
+    return lambda value: isinstance(value, str) and fits(parts, value)
+
+
+def wildcard_parts(pattern: str) -> tuple[str, ...]:
+    r"""The texts between the asterisks of a pattern; `\*` is an asterisk, `\\` a backslash.
+
+    Raises:
+        PolicyRefused: the pattern is malformed or has too many asterisks.
+    """
+    parts = [""]
+    position = 0
+    while position < len(pattern):
+        letter = pattern[position]
+        if letter == "*":
+            if pattern.startswith("**", position):
+                raise PolicyRefused(f"Consecutive wildcard characters at pos {position}")
+            parts.append("")
+        elif letter == "\\":
+            position += 1
+            if pattern[position : position + 1] not in {"*", "\\"}:
+                raise PolicyRefused(f"Invalid escape character at pos {position - 1}")
+            parts[-1] += pattern[position]
+        else:
+            parts[-1] += letter
+        position += 1
+    if len(parts) - 1 > MAX_WILDCARDS:
+        raise PolicyRefused(f"Rule is too complex - {len(parts) - 1} wildcard characters, at most {MAX_WILDCARDS}")
+    return tuple(parts)
+
+
+def fits(parts: tuple[str, ...], text: str) -> bool:
+    """Whether the parts follow each other in the text with anything between them, from its start to its end."""
+    if len(parts) == 1:
+        return text == parts[0]
+    first, *middle, last = parts
+    if len(text) < len(first) + len(last) or not (text.startswith(first) and text.endswith(last)):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, position, end)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True
+
+
+def _anything_but(given: Any) -> Test:
+    refused = _refused_values(given) if not isinstance(given, Mapping) else _refused_patterns(given)
+    return lambda value: not any(test(value) for test in refused)
+
+
+def _refused_values(given: Any) -> list[Test]:
+    values = given if isinstance(given, list) else [given]
+    if not isinstance(given, list | str | Decimal):
+        raise PolicyRefused("Value of anything-but must be an array or single string/number value.")
+    if not all(isinstance(value, str | Decimal) for value in values):
+        raise PolicyRefused("Inside anything but list, start|null|boolean is not supported.")
+    if len({type(value) for value in values}) != 1:
+        kinds = "either all values are number or string, mixed type is not supported"
+        raise PolicyRefused(f"Inside anything but list, {kinds}")
+    return [_rule(value) for value in values]
+
+
+def _refused_patterns(given: Mapping[str, Any]) -> list[Test]:
+    if not given:
+        raise PolicyRefused("Anything-But expression name not found")
+    kind = next(iter(given))
+    if kind not in _PATTERNS:
+        raise PolicyRefused(f"Unsupported anything-but pattern: {kind}")
+    if len(given) > 1:
+        raise PolicyRefused("Only one key allowed in match expression")
+    values = given[kind] if isinstance(given[kind], list) else [given[kind]]
+    if "" in values:
+        raise PolicyRefused(f"Null {kind} not allowed")
+    if not values:
+        raise PolicyRefused("Empty arrays are not allowed")
+    return [_PATTERNS[kind](value) for value in values]
+
+
+def _exists(given: Any) -> Test:
+    """An absent value takes no test: `Rules.absent` is for it. Source: "Key matching": a value of null or "" does not count."""
+    if not isinstance(given, bool):
+        raise PolicyRefused("exists match pattern must be either true or false.")
+    return lambda value: given and value is not None and value != ""
+
+
+def _cidr(given: Any) -> Test:
+    address, slash, bits = _text(given, "prefix").partition("/")  # SNS calls it so
+    if not slash or "/" in bits:
+        raise PolicyRefused("Malformed CIDR, one '/' required")
+    if not re.fullmatch("[0-9]{1,3}", bits):
+        raise PolicyRefused("Malformed CIDR, mask bits must be an integer")
+    start = _address(address)
+    if start is None:
+        raise PolicyRefused(f"Nonstandard IP address: {address}")
+    if int(bits) > start.max_prefixlen:
+        raise PolicyRefused(f"IPv{start.version} mask bits must be < {start.max_prefixlen + 1}")
+    network = ipaddress.ip_network(f"{address}/{int(bits)}", strict=False)
+    return lambda value: isinstance(value, str) and (found := _address(value)) is not None and found in network
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text) if "%" not in text else None
+    except ValueError:
+        return None
+
+
+def _text(given: Any, name: str) -> str:
+    if not isinstance(given, str):
+        raise PolicyRefused(f"{name} match pattern must be a string")
+    return given
+
+
+def _numeric(given: Any) -> Test:
+    if not isinstance(given, list):
+        raise PolicyRefused("Value of numeric must be an array.")
+    terms = list(given)
+    operator = terms.pop(0) if terms else None
+    if not isinstance(operator, str):
+        raise PolicyRefused(f"Invalid member in numeric match: {']' if operator is None else _shown(operator)}")
+    if operator not in _COMPARISONS:
+        raise PolicyRefused(f"Unrecognized numeric range operator: {operator}")
+    bound = _bound(operator, terms)
+    if not terms:
+        return _compare(operator, bound)
+    return _range(operator, bound, terms)
+
+
+def _range(operator: str, bottom: int, terms: list[Any]) -> Test:
+    if operator not in {">", ">="}:
+        raise PolicyRefused("Too many elements in numeric expression")
+    second = terms.pop(0)
+    if not isinstance(second, str):
+        raise PolicyRefused(f"Bad value in numeric range: {_shown(second)}")
+    if second not in {"<", "<="}:
+        raise PolicyRefused(f"Bad numeric range operator: {second}")
+    top = _bound(second, terms)
+    if terms:
+        raise PolicyRefused("Too many terms in numeric range expression")
+    if bottom >= top:
+        raise PolicyRefused("Bottom must be less than top")
+    above, below = _compare(operator, bottom), _compare(second, top)
+    return lambda value: above(value) and below(value)
+
+
+def _bound(operator: str, terms: list[Any]) -> int:
+    value = terms.pop(0) if terms else None
+    if not isinstance(value, Decimal):
+        raise PolicyRefused(f"Value of {'equals' if operator == '=' else operator} must be numeric")
+    scaled = comparable(value)
+    if scaled is None:
+        raise PolicyRefused(f"Value must be between -{LARGEST} and {LARGEST}, inclusive")
+    return scaled
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:80]
+
+
+def _compare(operator: str, bound: int) -> Test:
+    holds = _COMPARISONS[operator]
+    return lambda value: (
+        isinstance(value, Decimal) and (scaled := comparable(value)) is not None and holds(scaled, bound)
+    )
+
+
+_COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
+    "=": int.__eq__,
+    "<": int.__lt__,
+    "<=": int.__le__,
+    ">": int.__gt__,
+    ">=": int.__ge__,
+}
+_PATTERNS: Mapping[str, Callable[[Any], Test]] = {
+    "prefix": _prefix,
+    "suffix": _suffix,
+    "equals-ignore-case": _same_letters,
+    "wildcard": _wildcard,
+}
+_EXPRESSIONS: Mapping[str, Callable[[Any], Test]] = {
+    **_PATTERNS,
+    "anything-but": _anything_but,
+    "numeric": _numeric,
+    "exists": _exists,
+    "cidr": _cidr,
+}
