@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.aws_access import AwsAccess
 from pipeline.catalog import OPERATIONS
 from pipeline.errors import SetupError
 from pipeline.settings_sources import from_files, of_machine, sources
@@ -148,6 +149,10 @@ class Settings(BaseSettings):
     """How long a receiver may take to answer."""
     webhook_ca_file: Path | None = None
     """Authorities trusted in https receivers beside those of the system, PEM."""
+    aws_accounts: Mapping[str, AwsAccess] = {}
+    """Account -> how its SQS queues and SNS topics elsewhere are reached: endpoint_url, region, access_key_id, secret_access_key, session_token, profile, topics."""
+    dead_letter_retention: timedelta = timedelta(days=14)
+    """How long notifications that could not be delivered are kept, to be sent again."""
     clock_skew: timedelta = timedelta(minutes=5)
     """How far a signature's date may be from our clock."""
 
@@ -176,6 +181,13 @@ class Settings(BaseSettings):
             if not 0.001 <= share <= 1000:
                 raise ValueError(f"{account}: {share} is not within 0.001 to 1000")
         return shares
+
+    @field_validator("aws_accounts")
+    @classmethod
+    def _aws(cls, accounts: Mapping[str, AwsAccess]) -> Mapping[str, AwsAccess]:
+        for account in accounts:
+            _check_account(account)
+        return accounts
 
     @field_validator("sampling_ms")
     @classmethod
@@ -271,9 +283,13 @@ def environment(settings: Settings) -> dict[str, str]:
     for name, field in values.items():
         secret = getattr(settings, name)
         values[name] = secret.get_secret_value() if isinstance(secret, SecretStr) else field
+    if "aws_accounts" in values:
+        values["aws_accounts"] = {account: access.plain() for account, access in settings.aws_accounts.items()}
     inherited, kept = dict(os.environ), of_machine(settings.data_dir)
     for name, text in from_files(os.environ, Settings.model_fields).items():
-        if values.get(name) == text:
+        if name in values and (
+            values[name] == text or (isinstance(values[name], dict) and values[name] == json.loads(text))
+        ):
             del values[name]
         else:
             del inherited[f"REELSIGHT_{name.upper()}_FILE"]
