@@ -1,6 +1,5 @@
 """Which messages a filter policy wants."""
 
-import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -134,11 +133,3 @@ def _together(answers: Sequence[_Found]) -> _Found:
     if _Found.BAD in answers:
         return _Found.BAD
     return _Found.GOOD if _Found.GOOD in answers else _Found.NOTHING
-
-
-def texts_of(message: str, structure: str | None, protocols: Sequence[str]) -> Mapping[str, str]:
-    """Protocol -> the text that its subscriptions get."""
-    if structure != "json":
-        return dict.fromkeys(protocols, message)
-    texts = json.loads(message)
-    return {protocol: str(texts.get(protocol, texts["default"])) for protocol in protocols}

@@ -65,10 +65,15 @@ class Notification:
 
     def text_for(self, protocol: str) -> str:
         """The message as a subscription of `protocol` gets it."""
-        if self.structure != "json":
-            return self.message
-        texts = json.loads(self.message)
-        return str(texts.get(protocol, texts["default"]))
+        return text_for(self.message, self.structure, protocol)
+
+
+def text_for(message: str, structure: str | None, protocol: str) -> str:
+    """What a subscription of `protocol` gets of a message; with structure "json" it holds one text per protocol."""
+    if structure != "json":
+        return message
+    texts = json.loads(message)
+    return str(texts.get(protocol, texts["default"]))
 
 
 @dataclass(frozen=True, slots=True)

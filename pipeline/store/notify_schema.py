@@ -39,7 +39,11 @@ subscriptions = Table(
     Column("endpoint", Text, nullable=False),
     Column("endpoint_hash", String(64), nullable=False),
     Column("attributes", JSON, nullable=False),
+    # The same on subscriptions with the same filter policy, so that a message is held against each policy once; NULL: none.
+    Column("filter_hash", String(64)),
     Column("state", String(16), nullable=False),
+    # Whether whoever confirmed it signed the request.
+    Column("authenticated", Boolean, nullable=False, default=False),
     Column("signed_unsubscribe", Boolean, nullable=False, default=False),
     Column("token", String(256), nullable=False),
     Column("token_expires_at", Moment, nullable=False),
@@ -51,6 +55,7 @@ subscriptions = Table(
     UniqueConstraint("topic_arn", "protocol", "endpoint_hash"),
     Index(None, "account", "arn"),
     Index(None, "token"),
+    Index(None, "topic_arn", "filter_hash", "protocol"),
 )
 
 notifications = Table(
