@@ -13,6 +13,7 @@ COMMANDS = {
     "beat": "api.commands.processes:beat",
     "flower": "api.commands.processes:flower",
     "keys": "api.commands.keys:keys",
+    "database": "api.commands.database:database",
     "jobs": "api.commands.jobs:jobs",
     "doctor": "api.commands.doctor:doctor",
     "models": "api.commands.models:models",

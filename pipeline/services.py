@@ -63,12 +63,12 @@ class Services:
             queue=queue,
             mailbox=Mailbox(settings),
             topics=Topics(),
-            outbox=Outbox(),
+            outbox=Outbox(frozenset(name for name, access in settings.aws_accounts.items() if access.topics)),
         )
 
     def prepare(self) -> None:
         """Brings the database to the present schema and makes the bucket of our own objects; any process may call it."""
-        migrate(self.engine)
+        migrate(self.engine, upgrade=self.settings.auto_upgrade)
         self.work.create()
 
     def close(self) -> None:

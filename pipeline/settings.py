@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """SQLAlchemy URL; None: SQLite `reelsight.db` in the data directory."""
     auto_upgrade: bool = True
-    """Whether a process that starts brings an older database to its own schema; off: it refuses to run before `reelsight database upgrade`."""
+    """Whether a process that starts upgrades an older database; off: it refuses to run before `reelsight database upgrade`."""
     broker_url: str | None = None
     """Celery broker; None: the private redis-server that `serve` starts on `run/redis.sock` in the data directory."""
     secret_key: SecretStr | None = None
@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     webhook_ca_file: Path | None = None
     """Authorities trusted in https receivers beside those of the system, PEM."""
     aws_accounts: Mapping[str, AwsAccess] = {}
-    """Account -> how its SQS queues and SNS topics elsewhere are reached: endpoint_url, region, access_key_id, secret_access_key, session_token, profile, topics."""
+    """Account -> access to its SQS queues, and to its SNS topics elsewhere; see docs/notifications.md."""
     dead_letter_retention: timedelta = timedelta(days=14)
     """How long notifications that could not be delivered are kept, to be sent again."""
     clock_skew: timedelta = timedelta(minutes=5)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 
 BUSY_TIMEOUT_S = 30
-_WRITES = "reelsight_writes"
+WRITES = "reelsight_writes"
 
 
 def connect(url: str) -> Engine:
@@ -37,7 +37,7 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction, committed at the end; on SQLite it holds the write lock from its beginning, so it never deadlocks."""
     with engine.connect() as connection:
-        writer = connection.execution_options(**{_WRITES: True})
+        writer = connection.execution_options(**{WRITES: True})
         with writer.begin():
             yield writer
 
@@ -66,4 +66,4 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITES) else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(WRITES) else "BEGIN")
