@@ -139,7 +139,7 @@ def _topic(services: Services, account: str, request: Mapping[str, Any]) -> str 
         return None
     arn = str(channel["SNSTopicArn"])
     with reading(services.engine) as connection:
-        known = services.topics.exists(connection, account, arn)
+        known = services.topics.exists(connection, account, arn) or services.outbox.is_elsewhere(account, arn)
     if not known:
         raise RequestError(
             "InvalidParameterException",

@@ -1,116 +1,56 @@
-"""Delivery of what is due: claim under a lease, sign, POST, settle."""
+"""Delivery of what is due: find, claim under a lease, let couriers bring it, settle."""
 
+import heapq
 import time
-from collections.abc import Mapping
+from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
+from sqlalchemy import Connection
 
+from pipeline.notify.aws import AwsClients
+from pipeline.notify.courier import Courier
+from pipeline.notify.due import Candidate, candidates, following
+from pipeline.notify.held import Delivery
 from pipeline.notify.keyring import Keyring
-from pipeline.notify.message import Kind, Links, body, envelope
-from pipeline.notify.outbox import Delivery, DeliveryState, Lane, anything_due
-from pipeline.notify.retry import DEFAULT_RETRY, RetryPolicy
-from pipeline.notify.signing import Signer
+from pipeline.notify.message import Links
+from pipeline.notify.outbox import WEB, anything_due, database_now
+from pipeline.notify.outcome import Outcome
 from pipeline.notify.ssrf import Guard, Resolver, resolve
-from pipeline.notify.webhook import DeliveryFailed, Response, Webhooks, trust
+from pipeline.notify.states import DeliveryState, Lane
+from pipeline.notify.webhook import CONNECTIONS, Webhooks, trust
+from pipeline.secrets import load_secret_key
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.store.engine import reading, writing
-from pipeline.store.metadata import utcnow
 
 log = structlog.get_logger()
 
-THREADS = 8
-"""Deliveries at a time in each lane of one process; a subscription has one at most."""
+THREADS = CONNECTIONS
+"""Deliveries at a time in one call; a subscription has one at most."""
+PLACES = {Lane.PROVEN: 32, Lane.OTHERS: 64}
+"""Deliveries at a time in each lane; of the proven those that last count no more, so that they hold no place of the others'."""
+BRIEF_S = 1.0
+"""A delivery that takes longer lasts."""
+SUSPECT_S = 60.0
+"""How long deliveries to a host that did not answer go with those that are not proven."""
 ROUND_S = 60.0
 """After this long a call takes nothing new, so that it ends however slow receivers are."""
+SOON = timedelta(seconds=5)
+"""What becomes due by itself within this time is waited for: the sweeper would wake no deliverer much sooner."""
 POLL_S = 0.25
 """While deliveries are under way, how often others that became due are looked for."""
+LOOKING = 4
+"""After a look that found little, this many times as long passes before the next: looking takes a fifth of the time at most."""
+BATCH = 512
+"""Candidates that are remembered per lane."""
 LEASE_MARGIN_S = 45.0
 """A delivery is over after the webhook timeout, plus the time that resolving the name may take."""
-LIMIT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Courier:
-    """Brings deliveries to their webhooks.
-
-    Attributes:
-        services: The installation.
-        webhooks: How to post.
-        signer: Signs the messages.
-        links: Bases of the URLs in messages.
-        started: This moment, as the caller has it.
-        began_s: The same moment on the monotonic clock.
-        retry: When to try again.
-    """
-
-    services: Services
-    webhooks: Webhooks
-    signer: Signer
-    links: Links
-    started: datetime
-    began_s: float
-    retry: RetryPolicy = DEFAULT_RETRY
-
-    @property
-    def now(self) -> datetime:
-        """This moment on the caller's clock."""
-        return self.started + timedelta(seconds=time.monotonic() - self.began_s)
-
-    def claim(self, lane: Lane, count: int) -> list[Delivery]:
-        """Up to `count` due deliveries of a lane, held by us from now on."""
-        outbox, now = self.services.outbox, self.now
-        with reading(self.services.engine) as connection:
-            keys = outbox.due(connection, now, lane, count) if count > 0 else []
-        if not keys:
-            return []
-        lease = timedelta(seconds=self.webhooks.timeout_s + LEASE_MARGIN_S)
-        with writing(self.services.engine) as connection:
-            return list(outbox.claim(connection, keys, now, lease))
-
-    def bring(self, delivery: Delivery) -> None:
-        """Posts one delivery and writes down what came of it."""
-        try:
-            outcome = _judge(self._post(delivery))
-        except DeliveryFailed as error:
-            outcome = _Outcome(None, str(error), final=False)
-        except Exception as error:
-            # A message that cannot be built must not be tried for ever: it counts like a receiver that fails.
-            log.exception("delivery_broke", message_id=delivery.notification.id)
-            outcome = _Outcome(None, f"{type(error).__name__}: {error}", final=False)
-        self._settle(delivery, outcome)
-
-    def _post(self, delivery: Delivery) -> Response:
-        message = envelope(delivery.notification, delivery.subscription_arn, delivery.protocol, self.links)
-        content = body(self.signer.signed(message, delivery.version))
-        return self.webhooks.post(delivery.endpoint, headers(delivery), content)
-
-    def _settle(self, delivery: Delivery, outcome: "_Outcome") -> None:
-        now, failures = self.now, delivery.attempts + 1
-        wait_for = None if outcome.final else self.retry.delay(failures)
-        values: dict[str, Any] = {"last_code": outcome.code, "last_error": outcome.error}
-        if outcome.error is None:
-            values |= {"state": DeliveryState.DELIVERED.value, "settled_at": now}
-        elif wait_for is None:
-            values |= {"state": DeliveryState.DEAD.value, "settled_at": now}
-        else:
-            values |= {"next_at": now + wait_for}
-        with writing(self.services.engine) as connection:
-            kept = self.services.outbox.settle(connection, delivery, values, failed=outcome.error is not None)
-        _tell(delivery, outcome, values.get("state", DeliveryState.PENDING) if kept else "DROPPED")
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """`error` None: delivered. `final`: no retry can help."""
-
-    code: int | None
-    error: str | None
-    final: bool
+LIMIT = 1_000_000
 
 
 def deliver_due(
@@ -120,38 +60,25 @@ def deliver_due(
 
     Any number of processes may call it at once: each delivery is held by one of them under a lease.
     """
-    courier = _courier(services, now or utcnow(), resolver)
-    if courier is None:
-        return 0
-    flying: dict[Future[None], Lane] = {}
-    taken = 0
-    with ThreadPoolExecutor(THREADS * len(Lane), thread_name_prefix="deliver") as pool:
-        while True:
-            open_for_more = time.monotonic() - courier.began_s < ROUND_S
-            for lane in Lane if open_for_more else ():
-                free = THREADS - sum(one is lane for one in flying.values())
-                for delivery in courier.claim(lane, min(free, limit - taken)):
-                    flying[pool.submit(courier.bring, delivery)] = lane
-                    taken += 1
-            if not flying:
-                return taken
-            done, _ = wait(flying, timeout=POLL_S, return_when=FIRST_COMPLETED)
-            for future in done:
-                del flying[future]
-                future.result()
-
-
-def _courier(services: Services, now: datetime, resolver: Resolver) -> Courier | None:
-    """None where nothing is due: then no key is made and no authority loaded."""
+    started = now or database_now(services.engine)
     with reading(services.engine) as connection:
-        if not anything_due(connection, now):
-            return None
+        if not anything_due(connection, started):
+            return 0  # no key is made and no authority loaded
     settings = services.settings
-    webhooks = Webhooks(
-        Guard.from_settings(settings, resolver), trust(settings.webhook_ca_file), settings.webhook_timeout_s
-    )
-    signer = Keyring(services.engine, settings).signer(now)
-    return Courier(services, webhooks, signer, links(settings), now, time.monotonic())
+    guard, tls = Guard.from_settings(settings, resolver), trust(settings.webhook_ca_file)
+    signer = Keyring(services.engine, settings).signer(started)
+    clock = _Clock(started, time.monotonic())
+    with Webhooks(guard, tls, settings.webhook_timeout_s) as webhooks:
+        courier = Courier(
+            webhooks,
+            AwsClients(settings.aws_accounts, settings.webhook_timeout_s),
+            signer,
+            links(settings),
+            load_secret_key(settings),
+            clock.now,
+        )
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
+            return _Round(services, courier, clock, pool, limit).run()
 
 
 def links(settings: Settings) -> Links:
@@ -160,32 +87,176 @@ def links(settings: Settings) -> Links:
     return Links(actions=settings.http_url, certificates=settings.https_url)
 
 
-def headers(delivery: Delivery) -> Mapping[str, str]:
-    """The headers of a delivery, as SNS sends them."""
-    notification = delivery.notification
-    confirming = notification.kind is Kind.SUBSCRIPTION_CONFIRMATION
-    return {
-        "x-amz-sns-message-type": notification.kind.value,
-        "x-amz-sns-message-id": notification.id,
-        "x-amz-sns-topic-arn": notification.topic_arn,
-        **({} if confirming else {"x-amz-sns-subscription-arn": delivery.subscription_arn}),
-        "Content-Type": "text/plain; charset=UTF-8",
-        "User-Agent": "Amazon Simple Notification Service Agent",
-    }
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """The caller's or the database's clock, carried on by the monotonic one: machines need not agree on the time."""
+
+    started: datetime
+    began_s: float
+
+    def now(self) -> datetime:
+        """This moment."""
+        return self.started + timedelta(seconds=time.monotonic() - self.began_s)
 
 
-def _judge(response: Response) -> _Outcome:
-    """2xx is delivered; 4xx tells that no retry can help, but for 429; anything else may pass.
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A delivery under way."""
 
-    Source: Amazon SNS Developer Guide, "Amazon SNS dead-letter queues" (client-side and server-side errors).
-    """
-    if 200 <= response.code < 300:
-        return _Outcome(response.code, None, final=False)
-    final = 400 <= response.code < 500 and response.code != 429
-    return _Outcome(response.code, f"HTTP {response.code} {response.snippet}".strip(), final)
+    delivery: Delivery
+    lane: Lane
+    began_s: float
 
 
-def _tell(delivery: Delivery, outcome: _Outcome, state: str) -> None:
+@dataclass(slots=True)
+class _Queue:
+    """What one lane has found to be due, and when it is to look again."""
+
+    found: deque[Candidate] = field(default_factory=deque)
+    after: str = ""
+    look_at_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Round:
+    """One call of the deliverer: its thread alone talks to the database, its pool to the receivers."""
+
+    services: Services
+    courier: Courier
+    clock: _Clock
+    pool: ThreadPoolExecutor
+    limit: int
+    taken: int = 0
+    flights: dict[Future[Outcome], _Flight] = field(default_factory=dict)
+    queues: dict[Lane, _Queue] = field(default_factory=lambda: {lane: _Queue() for lane in Lane})
+    suspects: dict[str, float] = field(default_factory=dict)
+    soon: list[datetime] = field(default_factory=list)
+
+    def run(self) -> int:
+        """How many deliveries were tried."""
+        while True:
+            if time.monotonic() - self.clock.began_s < ROUND_S:
+                for lane in Lane:
+                    self._take(lane)
+            if self.flights:
+                done, _ = wait(self.flights, timeout=self._patience_s(), return_when=FIRST_COMPLETED)
+                self._settle([(self.flights.pop(one), one.result()) for one in done])
+            elif not self._waited():
+                return self.taken
+
+    def _take(self, lane: Lane) -> None:
+        """Starts what there are places for."""
+        places = min(self._places(lane), self.limit - self.taken)
+        if places <= 0:
+            return
+        queue = self.queues[lane]
+        if not queue.found and (not self.flights or time.monotonic() >= queue.look_at_s):
+            self._look(lane, queue)
+        chosen = [queue.found.popleft() for _ in range(min(places, len(queue.found)))]
+        if lane is Lane.PROVEN:
+            chosen = [one for one in chosen if not self._deferred(one)]
+        for delivery in self._claimed(chosen):
+            self.flights[self.pool.submit(self.courier.bring, delivery)] = _Flight(delivery, lane, time.monotonic())
+            self.taken += 1
+
+    def _places(self, lane: Lane) -> int:
+        mine = [flight for flight in self.flights.values() if flight.lane is lane]
+        if lane is Lane.PROVEN:
+            since = time.monotonic() - BRIEF_S
+            mine = [flight for flight in mine if flight.began_s > since]
+        return min(PLACES[lane] - len(mine), THREADS - len(self.flights))
+
+    def _look(self, lane: Lane, queue: _Queue) -> None:
+        began_s = time.monotonic()
+        with reading(self.services.engine) as connection:
+            found = candidates(connection, self.clock.now(), lane, BATCH, queue.after)
+            if not found and queue.after:
+                found = candidates(connection, self.clock.now(), lane, BATCH)
+        queue.found.extend(found)
+        queue.after = found[-1].subscription_arn if len(found) == BATCH else ""
+        ended_s = time.monotonic()
+        queue.look_at_s = ended_s if len(found) == BATCH else ended_s + min(LOOKING * (ended_s - began_s), POLL_S)
+
+    def _deferred(self, candidate: Candidate) -> bool:
+        """Whether its host is under suspicion; then it goes with the others."""
+        if self.suspects.get(_host(candidate.endpoint), 0.0) < time.monotonic():
+            return False
+        self.queues[Lane.OTHERS].found.append(candidate)
+        return True
+
+    def _claimed(self, chosen: list[Candidate]) -> list[Delivery]:
+        if not chosen:
+            return []
+        keys = [(one.notification_id, one.subscription_arn) for one in chosen]
+        now, lease = self.clock.now(), timedelta(seconds=self.courier.webhooks.timeout_s + LEASE_MARGIN_S)
+        with writing(self.services.engine) as connection:
+            held = list(self.services.outbox.claim(connection, keys, now, lease))
+        for delivery in held:
+            if delivery.protocol in WEB and delivery.policy.per_s is not None:
+                self._expect(now + timedelta(seconds=1 / delivery.policy.per_s))
+        return held
+
+    def _settle(self, ended: list[tuple[_Flight, Outcome]]) -> None:
+        if not ended:
+            return
+        now = self.clock.now()
+        with writing(self.services.engine) as connection:
+            for flight, outcome in sorted(ended, key=lambda one: one[0].delivery.subscription_arn):
+                values = _values(outcome, now)
+                kept = self.services.outbox.settle(
+                    connection, flight.delivery, values, failed=outcome.error is not None
+                )
+                _tell(flight.delivery, outcome, values.get("state", DeliveryState.PENDING) if kept else "DROPPED")
+            self._follow(connection, [flight for flight, outcome in ended if outcome.error is None], now)
+        for flight, outcome in ended:
+            if outcome.wait is not None:
+                self._expect(now + outcome.wait)
+            if outcome.error is not None and outcome.code is None:
+                self.suspects[_host(flight.delivery.endpoint)] = time.monotonic() + SUSPECT_S
+
+    def _follow(self, connection: Connection, delivered: list[_Flight], now: datetime) -> None:
+        """Goes on with subscriptions that work, where nobody else waits, without looking for what all have."""
+        for lane, queue in self.queues.items():
+            if not queue.found:
+                arns = sorted(flight.delivery.subscription_arn for flight in delivered if flight.lane is lane)
+                queue.found.extend(following(connection, arns, now))
+
+    def _expect(self, moment: datetime) -> None:
+        """Something becomes due then; it is waited for if that is soon."""
+        if moment - self.clock.now() <= SOON:
+            heapq.heappush(self.soon, moment)
+
+    def _patience_s(self) -> float:
+        while self.soon and self.soon[0] <= self.clock.now():
+            heapq.heappop(self.soon)
+        return min(POLL_S, (self.soon[0] - self.clock.now()).total_seconds()) if self.soon else POLL_S
+
+    def _waited(self) -> bool:
+        """Whether something became due after a pause; False: nothing will, soon."""
+        if any(queue.found for queue in self.queues.values()) and self.taken < self.limit:
+            return time.monotonic() - self.clock.began_s < ROUND_S
+        patience_s = self._patience_s()
+        over = time.monotonic() - self.clock.began_s >= ROUND_S or self.taken >= self.limit
+        if not self.soon or over:
+            return False
+        time.sleep(max(patience_s, 0.001))
+        return True
+
+
+def _host(endpoint: str) -> str:
+    """The host that an endpoint is at; queues and topics count by themselves."""
+    return urlsplit(endpoint).netloc.rpartition("@")[2].lower() or endpoint
+
+
+def _values(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"last_code": outcome.code, "last_error": outcome.error}
+    if outcome.wait is not None:
+        return values | {"next_at": now + outcome.wait}
+    state = DeliveryState.DELIVERED if outcome.error is None else DeliveryState.DEAD
+    return values | {"state": (DeliveryState.MOVED if outcome.moved else state).value, "settled_at": now}
+
+
+def _tell(delivery: Delivery, outcome: Outcome, state: str) -> None:
     event = "notification_delivered" if outcome.error is None else "notification_delivery_failed"
     log.info(
         event,

@@ -1,56 +1,45 @@
 """The outbox: a notification is written in the transaction of its cause and delivered later, once per subscription."""
 
+import re
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, get_args
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, literal, or_, select, tuple_, update
 
+from pipeline.notify.due import anything_due, candidates, free, pending
 from pipeline.notify.fanout import address_one, address_subscribers
+from pipeline.notify.held import Delivery
 from pipeline.notify.message import Kind, Notification, invitation
-from pipeline.notify.signing import Version
-from pipeline.notify.states import DeliveryState, SubscriptionState
+from pipeline.notify.states import DeliveryState, Lane, SubscriptionState
+from pipeline.store.engine import reading
 from pipeline.store.insertion import insert_new
+from pipeline.store.metadata import utcnow
 from pipeline.store.notify_schema import deliveries, notifications, subscriptions, topics
+
+WEB = frozenset({"http", "https"})
+ELSEWHERE = "sns"
+"""Protocol of deliveries to topics elsewhere; nobody can subscribe with it."""
+TOPIC_ARN = r"arn:aws(?:-[a-z-]{1,20})?:sns:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,256}"
 
 __all__ = ["Delivery", "DeliveryState", "Lane", "Outbox", "SubscriptionState", "anything_due", "drop_undelivered"]
 
 
-class Lane(StrEnum):
-    """PROVEN: deliveries to confirmed subscribers whose last delivery worked. They never wait for the OTHERS."""
-
-    PROVEN = "PROVEN"
-    OTHERS = "OTHERS"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One notification for one subscription, held under a lease.
-
-    Attributes:
-        subscription_arn: Whom it is for.
-        protocol: http or https.
-        endpoint: Where to post it.
-        claims: How often it was taken; only the latest taker may settle it.
-        attempts: Tries that failed before.
-        version: SignatureVersion of the topic.
-        notification: What to deliver.
-    """
-
-    subscription_arn: str
-    protocol: str
-    endpoint: str
-    claims: int
-    attempts: int
-    version: Version
-    notification: Notification
-
-
 class Outbox:
     """Notifications and their deliveries; every method works inside the caller's transaction."""
+
+    def __init__(self, elsewhere: Collection[str] = frozenset()) -> None:
+        """An outbox that sends what the accounts in `elsewhere` publish to topics that are not here to those at AWS."""
+        self._elsewhere = elsewhere
+
+    def is_elsewhere(self, account: str, topic_arn: str) -> bool:
+        """Whether the ARN may be one of the account's topics at AWS."""
+        return (
+            account in self._elsewhere
+            and re.fullmatch(TOPIC_ARN, topic_arn) is not None
+            and topic_arn.split(":")[4] == account
+        )
 
     def add(
         self,
@@ -77,7 +66,7 @@ class Outbox:
         values = _row(account, topic_arn, Kind.NOTIFICATION, message, now) | {"dedupe_key": dedupe_key, **(extra or {})}
         if not insert_new(connection, notifications, values):
             return None
-        address_subscribers(connection, account, topic_arn, values["id"], now)
+        address_subscribers(connection, values, now)
         return str(values["id"])
 
     def invite(self, connection: Connection, subscription: Mapping[Any, Any], kind: Kind, now: datetime) -> str:
@@ -91,75 +80,121 @@ class Outbox:
 
     def due(self, connection: Connection, now: datetime, lane: Lane, count: int) -> Sequence[tuple[str, str]]:
         """Keys of deliveries that could be claimed: one per subscription, none where one is under way."""
-        flying = select(deliveries.c.subscription_arn).where(_pending(), deliveries.c.lease_until > now)
-        place = func.row_number().over(
-            partition_by=deliveries.c.subscription_arn, order_by=(deliveries.c.next_at, deliveries.c.notification_id)
-        )
-        proven = and_(subscriptions.c.state == SubscriptionState.CONFIRMED, subscriptions.c.failures == 0)
-        waiting = (
-            select(
-                deliveries.c.notification_id, deliveries.c.subscription_arn, deliveries.c.next_at, place.label("place")
-            )
-            .join_from(deliveries, subscriptions, subscriptions.c.arn == deliveries.c.subscription_arn)
-            .where(_free(now), proven if lane is Lane.PROVEN else ~proven, deliveries.c.subscription_arn.not_in(flying))
-            .subquery()
-        )
-        first = select(waiting.c.notification_id, waiting.c.subscription_arn).where(waiting.c.place == 1)
-        return [(row[0], row[1]) for row in connection.execute(first.order_by(waiting.c.next_at).limit(count))]
+        return [(one.notification_id, one.subscription_arn) for one in candidates(connection, now, lane, count)]
 
     def claim(
         self, connection: Connection, keys: Sequence[tuple[str, str]], now: datetime, lease: timedelta
     ) -> Sequence[Delivery]:
-        """The deliveries of `keys` that nobody else took meanwhile, now held by the caller."""
+        """The deliveries of `keys` that nobody else took meanwhile, now held by the caller.
+
+        What a bounded rate does not allow yet is let go; what is for nobody any more is forgotten.
+        """
+        key = tuple_(deliveries.c.notification_id, deliveries.c.subscription_arn)
+        # Locked in no order but skipped where another holds them, so that processes never wait for one another here.
+        wanted = select(deliveries.c.notification_id, deliveries.c.subscription_arn).where(key.in_(keys), free(now))
         claimed = connection.execute(
             update(deliveries)
-            .where(tuple_(deliveries.c.notification_id, deliveries.c.subscription_arn).in_(keys), _free(now))
+            .where(key.in_(wanted.with_for_update(skip_locked=True)))
             .values(lease_until=now + lease, claims=deliveries.c.claims + 1)
             .returning(deliveries)
         ).mappings()
-        rows = list(claimed)
+        # Everybody who writes subscriptions does so in the order of their ARNs: nobody waits in a circle.
+        rows = sorted(claimed, key=lambda row: str(row["subscription_arn"]))
         known = _notifications(connection, {row["notification_id"] for row in rows})
-        return [_delivery(row, *known[row["notification_id"]]) for row in rows]
+        takers = _subscriptions(connection, {row["subscription_arn"] for row in rows})
+        found = []
+        for row in rows:
+            taker = takers.get(row["subscription_arn"]) or _elsewhere(row)
+            if taker is None:
+                connection.execute(delete(deliveries).where(*_key(row["notification_id"], row["subscription_arn"])))
+                continue
+            delivery = _delivery(row, taker, *known[row["notification_id"]])
+            if _may_begin(connection, delivery, now):
+                found.append(delivery)
+            else:
+                mine = _key(row["notification_id"], row["subscription_arn"])
+                connection.execute(update(deliveries).where(*mine).values(lease_until=None))
+        return found
 
     def settle(self, connection: Connection, delivery: Delivery, values: Mapping[str, Any], *, failed: bool) -> bool:
         """Whether the outcome was written; False where another took the delivery meanwhile, or its subscription ended."""
         written = connection.execute(
             update(deliveries)
             .where(
-                deliveries.c.notification_id == delivery.notification.id,
-                deliveries.c.subscription_arn == delivery.subscription_arn,
+                *_key(delivery.notification.id, delivery.subscription_arn),
                 deliveries.c.claims == delivery.claims,
-                _pending(),
+                pending(),
             )
             .values(lease_until=None, attempts=delivery.attempts + 1, **values)
         )
         if written.rowcount != 1:
             return False
-        failures = subscriptions.c.failures + 1 if failed else literal(0)
-        mine = subscriptions.c.arn == delivery.subscription_arn
-        connection.execute(update(subscriptions).where(mine).values(failures=failures))
+        if failed or delivery.failures:
+            failures = subscriptions.c.failures + 1 if failed else literal(0)
+            mine = subscriptions.c.arn == delivery.subscription_arn
+            connection.execute(update(subscriptions).where(mine).values(failures=failures))
         return True
 
 
-def anything_due(connection: Connection, now: datetime) -> bool:
-    """Whether a wake-up of the deliverers would find work."""
-    addressed = deliveries.join(subscriptions, subscriptions.c.arn == deliveries.c.subscription_arn)
-    return connection.execute(select(literal(1)).select_from(addressed).where(_free(now)).limit(1)).first() is not None
+def database_now(engine: Engine) -> datetime:
+    """This moment on the clock that all machines share: that of a database server."""
+    if engine.dialect.name != "postgresql":
+        return utcnow()
+    with reading(engine) as connection:
+        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return moment.astimezone(UTC)
 
 
 def drop_undelivered(connection: Connection, subscription_arn: str) -> None:
     """Forgets what is still to be delivered to a subscription."""
-    connection.execute(delete(deliveries).where(deliveries.c.subscription_arn == subscription_arn, _pending()))
+    connection.execute(delete(deliveries).where(deliveries.c.subscription_arn == subscription_arn, pending()))
 
 
-def _pending() -> ColumnElement[bool]:
-    return deliveries.c.state == DeliveryState.PENDING
+def _key(notification_id: str, subscription_arn: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return deliveries.c.notification_id == notification_id, deliveries.c.subscription_arn == subscription_arn
 
 
-def _free(now: datetime) -> ColumnElement[bool]:
-    """Due, and under no living lease."""
-    unheld = or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= now)
-    return and_(_pending(), deliveries.c.next_at <= now, unheld)
+def _may_begin(connection: Connection, delivery: Delivery, now: datetime) -> bool:
+    """Whether the rate of the subscription allows a delivery now; the next one then has to wait, whichever process wants it."""
+    per_s = delivery.policy.per_s if delivery.protocol in WEB else None
+    if per_s is None:
+        return True
+    idle = or_(subscriptions.c.resume_at.is_(None), subscriptions.c.resume_at <= now)
+    mine = subscriptions.c.arn == delivery.subscription_arn
+    later = now + timedelta(seconds=1 / per_s)
+    return connection.execute(update(subscriptions).where(mine, idle).values(resume_at=later)).rowcount == 1
+
+
+def _is_here(connection: Connection, topic_arn: str) -> bool:
+    return connection.execute(select(literal(1)).where(topics.c.arn == topic_arn)).first() is not None
+
+
+def _send_elsewhere(connection: Connection, topic_arn: str, notification_id: str, now: datetime) -> None:
+    """One delivery to the topic itself: there it finds its subscribers."""
+    values = {
+        "notification_id": notification_id,
+        "subscription_arn": topic_arn,
+        "protocol": ELSEWHERE,
+        "endpoint": topic_arn,
+        "state": DeliveryState.PENDING.value,
+        "claims": 0,
+        "attempts": 0,
+        "next_at": now,
+    }
+    connection.execute(insert(deliveries).values(values))
+
+
+def _elsewhere(row: Mapping[Any, Any]) -> Mapping[str, Any] | None:
+    """What stands for the subscription of a topic elsewhere."""
+    if row["protocol"] != ELSEWHERE:
+        return None
+    return {"account": row["endpoint"].split(":")[4], "failures": 0, "attributes": {}}
+
+
+def _subscriptions(connection: Connection, arns: set[str]) -> Mapping[str, Mapping[Any, Any]]:
+    wanted = (subscriptions.c.arn, subscriptions.c.account, subscriptions.c.failures, subscriptions.c.attributes)
+    rows = connection.execute(select(*wanted).where(subscriptions.c.arn.in_(arns))).mappings()
+    return {row["arn"]: row for row in rows}
 
 
 def _row(account: str, topic_arn: str, kind: Kind, message: str, now: datetime) -> dict[str, Any]:
@@ -174,13 +209,14 @@ def _row(account: str, topic_arn: str, kind: Kind, message: str, now: datetime) 
     }
 
 
-def _notifications(connection: Connection, ids: set[str]) -> Mapping[str, tuple[Notification, Version]]:
+def _notifications(connection: Connection, ids: set[str]) -> Mapping[str, tuple[Notification, Mapping[str, str]]]:
     query = (
         select(notifications, topics.c.attributes.label("topic_attributes"))
         .join_from(notifications, topics, topics.c.arn == notifications.c.topic_arn, isouter=True)
         .where(notifications.c.id.in_(ids))
     )
-    return {row["id"]: (_notification(row), _version(row)) for row in connection.execute(query).mappings()}
+    rows = connection.execute(query).mappings()
+    return {row["id"]: (_notification(row), row["topic_attributes"] or {}) for row in rows}
 
 
 def _notification(row: Mapping[Any, Any]) -> Notification:
@@ -197,19 +233,22 @@ def _notification(row: Mapping[Any, Any]) -> Notification:
     )
 
 
-def _version(row: Mapping[Any, Any]) -> Version:
-    version: Version = (row["topic_attributes"] or {}).get("SignatureVersion", "1")
-    assert version in get_args(Version), "checked where it was set"
-    return version
-
-
-def _delivery(row: Mapping[Any, Any], notification: Notification, version: Version) -> Delivery:
+def _delivery(
+    row: Mapping[Any, Any],
+    taker: Mapping[Any, Any],
+    notification: Notification,
+    topic_attributes: Mapping[str, str],
+) -> Delivery:
     return Delivery(
         subscription_arn=row["subscription_arn"],
+        account=taker["account"],
         protocol=row["protocol"],
         endpoint=row["endpoint"],
         claims=row["claims"],
         attempts=row["attempts"],
-        version=version,
+        held_until=row["lease_until"],
+        failures=taker["failures"],
+        topic_attributes=topic_attributes,
+        attributes=taker["attributes"],
         notification=notification,
     )

@@ -2,7 +2,8 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -12,6 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from pipeline.notify.message import Kind
 
 Version = Literal["1", "2"]
+
+KEPT = 1024
+"""Signatures that are remembered."""
 
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
@@ -33,17 +37,28 @@ class Signer:
 
     key: RSAPrivateKey
     certificate_url: str
+    _signatures: dict[tuple[Version, bytes], str] = field(default_factory=dict)
 
     def signed(self, message: Mapping[str, Any], version: Version) -> dict[str, Any]:
         """The message with SignatureVersion, Signature and SigningCertURL.
 
         Version 1 is RSA PKCS #1 v1.5 with SHA-1, the default of SNS; version 2 is with SHA-256.
         """
-        algorithm = SHA256() if version == "2" else SHA1()  # noqa: S303 - what SignatureVersion 1 means
-        signature = self.key.sign(string_to_sign(message), PKCS1v15(), algorithm)
         return {
             **message,
             "SignatureVersion": version,
-            "Signature": base64.b64encode(signature).decode(),
+            "Signature": self._signature(string_to_sign(message), version),
             "SigningCertURL": self.certificate_url,
         }
+
+    def _signature(self, text: bytes, version: Version) -> str:
+        """All subscriptions of a topic get the same text: it is signed once."""
+        known = (version, sha256(text).digest())
+        signature = self._signatures.get(known)
+        if signature is None:
+            algorithm = SHA256() if version == "2" else SHA1()  # noqa: S303 - what SignatureVersion 1 means
+            signature = base64.b64encode(self.key.sign(text, PKCS1v15(), algorithm)).decode()
+            if len(self._signatures) >= KEPT:
+                self._signatures.clear()
+            self._signatures[known] = signature
+        return signature

@@ -18,3 +18,10 @@ class SubscriptionState(StrEnum):
     PENDING = "PENDING"
     CONFIRMED = "CONFIRMED"
     UNSUBSCRIBED = "UNSUBSCRIBED"
+
+
+class Lane(StrEnum):
+    """PROVEN: deliveries to confirmed subscribers whose last delivery worked. They never wait for the OTHERS."""
+
+    PROVEN = "PROVEN"
+    OTHERS = "OTHERS"

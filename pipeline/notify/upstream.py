@@ -6,9 +6,6 @@ from pipeline.notify.aws import AwsClients
 from pipeline.notify.message import Notification
 from pipeline.notify.queues import value_of
 
-PROTOCOL = "sns"
-"""Protocol of deliveries to topics elsewhere; nobody can subscribe with it."""
-
 
 def publish(clients: AwsClients, notification: Notification) -> None:
     """Publishes the notification to its own topic, where the operator's setting says that the account's topics are.
