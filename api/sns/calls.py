@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipeline.errors import RequestError
+from pipeline.notify.refusals import invalid
 from pipeline.notify.subscriptions import Subscriptions
 from pipeline.services import Services
 
@@ -38,11 +38,6 @@ class Call:
 
 
 Handler = Callable[[Call], Mapping[str, Any]]
-
-
-def invalid(member: str, reason: str) -> RequestError:
-    """The error that names a member and what is wrong with it."""
-    return RequestError("InvalidParameter", f"Invalid parameter: {member} Reason: {reason}")
 
 
 def page_token(last: str) -> str:

@@ -10,13 +10,15 @@ from starlette.responses import Response
 
 from api.protocol.query import CONTENT_TYPE, parse, render, render_error, sns_model, status_of
 from api.protocol.validate import violations
-from api.sns import publishing, subscriptions, topics
+from api.sns import batches, publishing, subscriptions, tags, topics
 from api.sns.calls import Call, Handler
 from pipeline.errors import RequestError
 from pipeline.services import Services
 from pipeline.store.metadata import utcnow
 
 log = structlog.get_logger()
+
+TOPICS_ONLY = "this endpoint serves topics and their subscriptions only, no text messages (SMS) and no mobile push."
 
 
 def handle(services: Services, account: str | None, form: Mapping[str, str]) -> Response:
@@ -48,7 +50,7 @@ def _serve(services: Services, account: str | None, form: Mapping[str, str], req
     if account is None and action not in UNSIGNED:
         raise RequestError("AuthorizationError", f"{action} requires a signed request.")
     if action not in HANDLERS:
-        raise RequestError("NotImplementedException", f"{action} is not implemented.")
+        raise RequestError("NotImplementedException", f"{action} is not served: {TOPICS_ONLY}")
     operation = sns_model().operation_model(action)
     request = parse(operation.input_shape, form)
     _check(operation, request)
@@ -62,18 +64,28 @@ def _check(operation: OperationModel, request: Mapping[str, Any]) -> None:
 
 
 HANDLERS: Mapping[str, Handler] = {
+    "AddPermission": topics.add_permission,
+    "ConfirmSubscription": subscriptions.confirm_subscription,
     "CreateTopic": topics.create_topic,
     "DeleteTopic": topics.delete_topic,
-    "ListTopics": topics.list_topics,
+    "GetDataProtectionPolicy": topics.get_data_protection_policy,
+    "GetSubscriptionAttributes": subscriptions.get_subscription_attributes,
     "GetTopicAttributes": topics.get_topic_attributes,
-    "SetTopicAttributes": topics.set_topic_attributes,
-    "Subscribe": subscriptions.subscribe,
-    "ConfirmSubscription": subscriptions.confirm_subscription,
-    "Unsubscribe": subscriptions.unsubscribe,
     "ListSubscriptions": subscriptions.list_subscriptions,
     "ListSubscriptionsByTopic": subscriptions.list_subscriptions,
+    "ListTagsForResource": tags.list_tags_for_resource,
+    "ListTopics": topics.list_topics,
     "Publish": publishing.publish,
+    "PublishBatch": batches.publish_batch,
+    "PutDataProtectionPolicy": topics.put_data_protection_policy,
+    "RemovePermission": topics.remove_permission,
+    "SetSubscriptionAttributes": subscriptions.set_subscription_attributes,
+    "SetTopicAttributes": topics.set_topic_attributes,
+    "Subscribe": subscriptions.subscribe,
+    "TagResource": tags.tag_resource,
+    "Unsubscribe": subscriptions.unsubscribe,
+    "UntagResource": tags.untag_resource,
 }
-"""What is built; every other operation of the model answers NotImplementedException."""
+"""What is served: everything on topics. The rest of the model is text messages and mobile push."""
 UNSIGNED = frozenset({"ConfirmSubscription", "Unsubscribe"})
 """What the links in messages may ask for."""

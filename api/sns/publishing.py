@@ -1,53 +1,74 @@
 """Publish: what it accepts, as columns of a notification."""
 
-import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from api.sns.calls import Call, invalid
+from api.sns.calls import Call
+from api.sns.message_attributes import attributes_of, size_of
 from pipeline.errors import RequestError
+from pipeline.notify.refusals import invalid, worded
 from pipeline.store.engine import writing
 
-MAX_MESSAGE_BYTES = 256 * 1024
 MAX_SUBJECT = 100
+PROTOCOLS = frozenset(
+    {"default", "http", "https", "sqs", "email", "email-json", "sms", "lambda", "application", "firehose"}
+)
+"""What a text of a message with MessageStructure json may be for, besides the names of push services."""
 
 
 def publish(call: Call) -> Mapping[str, Any]:
     """Publish."""
     request, services = call.request, call.services
-    arn = request.get("TopicArn") or request.get("TargetArn") or ""
+    arn = _target(request)
     extra = columns(request)
     with writing(services.engine) as connection:
-        services.topics.get(connection, call.owner, arn)
-        message_id = services.outbox.add(connection, call.owner, arn, request["Message"], call.now, extra=extra)
+        topic = services.topics.get(connection, call.owner, arn)
+        if size_of(request) > topic.message_bytes:
+            raise worded(
+                f"Message too long: {size_of(request)} bytes with its attributes, at most {topic.message_bytes}"
+            )
+        text = extra.pop("message")
+        message_id = services.outbox.add(connection, call.owner, arn, text, call.now, extra=extra)
     services.queue.wake_delivery()
     return {"MessageId": message_id}
 
 
 def columns(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns subject, structure and attributes of a Publish request.
+    """Columns message, subject, structure and attributes of what Publish, or an entry of PublishBatch, asks for.
 
     Raises:
         RequestError: InvalidParameter that names the member.
     """
-    for member in ("PhoneNumber", "MessageDeduplicationId", "MessageGroupId"):
-        if request.get(member):
-            raise invalid(member, "not supported")
-    _check_message(request["Message"])
+    if request.get("MessageDeduplicationId"):
+        reason = "The request includes MessageDeduplicationId parameter that is not valid for this topic type"
+        raise invalid("MessageDeduplicationId", reason)
+    if request.get("MessageGroupId"):
+        raise invalid("MessageGroupId", "not supported: it is for FIFO topics and fair queues")
+    if not request["Message"]:
+        raise worded("Empty message")
+    structure = request.get("MessageStructure")
     return {
+        "message": _text(structure, request["Message"]),
         "subject": _subject(request.get("Subject")),
-        "structure": _structure(request.get("MessageStructure"), request["Message"]),
-        "attributes": {name: _attribute(name, value) for name, value in request.get("MessageAttributes", {}).items()},
+        "structure": structure,
+        "attributes": attributes_of(request.get("MessageAttributes", {})),
     }
 
 
-def _check_message(message: str) -> None:
-    if not message:
-        raise RequestError("InvalidParameter", "Invalid parameter: Empty message")
-    if len(message.encode()) > MAX_MESSAGE_BYTES:
-        raise RequestError("InvalidParameter", "Invalid parameter: Message too long")
+def _target(request: Mapping[str, Any]) -> str:
+    """ARN of the topic; TargetArn is another name for TopicArn."""
+    if request.get("PhoneNumber"):
+        raise invalid("PhoneNumber", "text messages (SMS) are not supported; this endpoint serves topics only")
+    given = [request[name] for name in ("TopicArn", "TargetArn") if request.get(name)]
+    if not given:
+        raise invalid("TopicArn or TargetArn", "no value for required parameter")
+    if len(given) > 1:
+        raise invalid("TopicArn or TargetArn", "only one of them may be given")
+    if ":endpoint/" in given[0]:
+        raise invalid("TargetArn", "mobile push is not supported; this endpoint serves topics only")
+    return str(given[0])
 
 
 def _subject(subject: str | None) -> str | None:
@@ -57,20 +78,36 @@ def _subject(subject: str | None) -> str | None:
     return subject
 
 
-def _structure(structure: str | None, message: str) -> str | None:
+def _text(structure: str | None, message: str) -> str:
+    """The message as it is kept; of one text per protocol, those that are text."""
     if structure is None:
-        return None
+        return message
     if structure != "json":
-        raise invalid("MessageStructure", f"json or absent, not {structure!r}")
+        raise invalid("MessageStructure", f"json or absent, not {structure[:80]!r}")
+    texts = _texts(message)
+    kept = {name: text for name, text in texts.items() if isinstance(text, str)}
+    if "default" not in kept:
+        raise worded("Message Structure - No default entry in JSON message body")
+    if not all(_encodable(text) for text in kept.values()):
+        raise worded("Message Structure - every entry must be a string that UTF-8 can hold")
+    return json.dumps({name: text for name, text in kept.items() if name in PROTOCOLS}, ensure_ascii=False)
+
+
+def _texts(message: str) -> dict[str, Any]:
     try:
-        texts = json.loads(message)
+        texts = json.loads(message, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError):
-        raise invalid("Message Structure", "JSON message body failed to parse") from None
-    if not isinstance(texts, dict) or not isinstance(texts.get("default"), str):
-        raise invalid("Message Structure", "No default entry in JSON message body")
-    if not all(isinstance(text, str) and _encodable(text) for text in texts.values()):
-        raise invalid("Message Structure", "every entry must be a string")
-    return structure
+        raise worded("Message Structure - JSON message body failed to parse") from None
+    if not isinstance(texts, dict):
+        raise worded("Message Structure - No default entry in JSON message body")
+    return texts
+
+
+def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Source: Amazon SNS API reference, Publish: duplicate keys are not allowed."""
+    if len(members := dict(pairs)) < len(pairs):
+        raise ValueError("duplicate keys")
+    return members
 
 
 def _encodable(text: str) -> bool:
@@ -78,16 +115,6 @@ def _encodable(text: str) -> bool:
     return not re.search("[\ud800-\udfff]", text)
 
 
-def _attribute(name: str, value: Mapping[str, Any]) -> Mapping[str, str]:
-    data_type = value["DataType"]
-    if not re.fullmatch(r"(String|String\.Array|Number|Binary)(\..+)?", data_type):
-        raise invalid(
-            f"MessageAttributes.{name}.DataType", f"String, String.Array, Number or Binary, not {data_type!r}"
-        )
-    if data_type.startswith("Binary"):
-        if not value.get("BinaryValue"):
-            raise invalid(f"MessageAttributes.{name}.BinaryValue", "a value is required")
-        return {"Type": data_type, "Value": base64.b64encode(value["BinaryValue"]).decode("ascii")}
-    if not value.get("StringValue"):
-        raise invalid(f"MessageAttributes.{name}.StringValue", "a value is required")
-    return {"Type": data_type, "Value": value["StringValue"]}
+def refusal_of(error: RequestError) -> dict[str, Any]:
+    """Members of a failed entry of a batch."""
+    return {"Code": error.code, "Message": error.message, "SenderFault": True}

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from api.sns.calls import Call, invalid, page_start, page_token
+from api.sns.calls import Call, page_start, page_token
 from pipeline.errors import RequestError
+from pipeline.notify.endpoints import check_endpoint
 from pipeline.notify.ssrf import Guard
-from pipeline.notify.subscriptions import Subscription, check_endpoint
+from pipeline.notify.subscriptions import Subscription
 from pipeline.notify.topics import PAGE
 from pipeline.store.engine import reading, writing
 
@@ -17,17 +18,15 @@ PENDING = "pending confirmation"
 def subscribe(call: Call) -> Mapping[str, Any]:
     """Subscribe: the confirmation is on its way when this returns."""
     request, services = call.request, call.services
-    endpoint = request.get("Endpoint", "")
-    for name, value in request.get("Attributes", {}).items():
-        if (name, value.lower()) != ("RawMessageDelivery", "false"):
-            raise invalid("Attributes", f"{name} is not supported")
+    endpoint = (request["Protocol"], request.get("Endpoint", ""))
     with reading(services.engine) as connection:
         topic = services.topics.get(connection, call.owner, request["TopicArn"])
     # Resolving a name may take seconds, so it happens outside the transaction.
-    check_endpoint(Guard.from_settings(services.settings), request["Protocol"], endpoint)
+    check_endpoint(Guard.from_settings(services.settings), call.owner, *endpoint)
     with writing(services.engine) as connection:
         topic = services.topics.get(connection, call.owner, topic.arn)
-        subscription = call.subscriptions.subscribe(connection, topic, request["Protocol"], endpoint, call.now)
+        attributes = request.get("Attributes", {})
+        subscription = call.subscriptions.subscribe(connection, topic, endpoint, attributes, call.now)
     services.queue.wake_delivery()
     shown = request.get("ReturnSubscriptionArn", False) or subscription.confirmed
     return {"SubscriptionArn": subscription.arn if shown else PENDING}
@@ -40,7 +39,10 @@ def confirm_subscription(call: Call) -> Mapping[str, Any]:
         raise RequestError("AuthorizationError", "AuthenticateOnUnsubscribe requires a signed request.")
     topic, token = call.request["TopicArn"], call.request["Token"]
     with writing(call.services.engine) as connection:
-        return {"SubscriptionArn": call.subscriptions.confirm(connection, topic, token, call.now, signed=signed)}
+        arn = call.subscriptions.confirm(
+            connection, topic, token, call.now, signed=signed, authenticated=call.account is not None
+        )
+    return {"SubscriptionArn": arn}
 
 
 def unsubscribe(call: Call) -> Mapping[str, Any]:
@@ -52,6 +54,20 @@ def unsubscribe(call: Call) -> Mapping[str, Any]:
             return {}
         call.subscriptions.unsubscribe_by_link(connection, arn, call.now)
     call.services.queue.wake_delivery()
+    return {}
+
+
+def get_subscription_attributes(call: Call) -> Mapping[str, Any]:
+    """GetSubscriptionAttributes."""
+    with reading(call.services.engine) as connection:
+        return {"Attributes": call.subscriptions.attributes(connection, call.owner, call.request["SubscriptionArn"])}
+
+
+def set_subscription_attributes(call: Call) -> Mapping[str, Any]:
+    """SetSubscriptionAttributes."""
+    arn, name, value = (call.request.get(key, "") for key in ("SubscriptionArn", "AttributeName", "AttributeValue"))
+    with writing(call.services.engine) as connection:
+        call.subscriptions.set_attribute(connection, call.owner, arn, name, value)
     return {}
 
 

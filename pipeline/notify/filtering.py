@@ -1,11 +1,15 @@
 """Which messages a filter policy wants."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
 from pipeline.notify.filter_policy import Condition, FilterPolicy, Scope, json_or_none
+
+NUMBER = re.compile(r"[+-]?(?:[0-9]{1,100}(?:\.[0-9]{0,100})?|\.[0-9]{1,100})(?:[eE][+-]?[0-9]{1,4})?")
+"""What an attribute of type Number must look like to be compared as one."""
 
 
 class _Found(Enum):
@@ -64,8 +68,7 @@ def _attribute(given: Mapping[str, str]) -> Any:
         values = json_or_none(value)
         return [one for one in values if not isinstance(one, dict | list)] if isinstance(values, list) else value
     if kind.startswith("Number"):
-        number = json_or_none(value)
-        return number if isinstance(number, Decimal) else value
+        return Decimal(value) if NUMBER.fullmatch(value) else value
     return [] if kind.startswith("Binary") else value
 
 

@@ -8,23 +8,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from pipeline.errors import RequestError
+from pipeline.notify.filter_policy import filter_hash
 from pipeline.notify.message import Kind
-from pipeline.notify.outbox import Outbox, SubscriptionState, drop_undelivered
-from pipeline.notify.ssrf import AddressRefused, Guard
-from pipeline.notify.topics import PAGE, Topic, check_owner
+from pipeline.notify.outbox import Outbox, drop_undelivered
+from pipeline.notify.refusals import among_attributes, worded
+from pipeline.notify.states import SubscriptionState
+from pipeline.notify.subscription_attributes import (
+    differ,
+    shown_subscription_attributes,
+    with_subscription_attributes,
+)
+from pipeline.notify.topics import PAGE, Topic, Topics, check_owner
 from pipeline.store.insertion import insert_new
 from pipeline.store.notify_schema import subscriptions
 
 TOKEN_LIFE = timedelta(days=3)
 """How long a confirmation's token works. Source: Amazon SNS API reference, ConfirmSubscription."""
-PROTOCOLS = {"http": 80, "https": 443}
-MAX_ENDPOINT = 2048
-MAX_PORT = 65535
+AUTO_CONFIRMED = "sqs"
+"""Protocol of endpoints whose owner is known to be the topic's. Source: Amazon SNS API reference, Subscribe."""
 PENDING_CONFIRMATION = "PendingConfirmation"
+SUBSCRIPTION_COLONS = 6
+"""In the ARN of a subscription; that of a topic has one less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,37 +73,57 @@ class Subscriptions:
         self._outbox = outbox
 
     def subscribe(
-        self, connection: Connection, topic: Topic, protocol: str, endpoint: str, now: datetime
+        self,
+        connection: Connection,
+        topic: Topic,
+        endpoint: tuple[str, str],
+        attributes: Mapping[str, str],
+        now: datetime,
     ) -> Subscription:
-        """The subscription; unless it was confirmed already, a confirmation is on its way to the endpoint."""
-        digest = hashlib.sha256(endpoint.encode()).hexdigest()
-        values = {
-            "arn": f"{topic.arn}:{uuid.uuid4()}",
-            "topic_arn": topic.arn,
-            "account": topic.account,
-            "protocol": protocol,
-            "endpoint": endpoint,
-            "endpoint_hash": digest,
-            "attributes": {},
-            "state": SubscriptionState.PENDING.value,
-            "created_at": now,
-            **_fresh_token(now),
-        }
-        same = (
-            subscriptions.c.topic_arn == topic.arn,
-            subscriptions.c.protocol == protocol,
-            subscriptions.c.endpoint_hash == digest,
-        )
+        """The subscription; unless it was confirmed already, a confirmation is on its way to the endpoint.
+
+        Args:
+            connection: A writing transaction.
+            topic: The topic.
+            endpoint: Protocol and address, checked.
+            attributes: As the request gives them.
+            now: This moment.
+
+        Raises:
+            RequestError: an attribute is not possible, or the subscription is there with other attributes.
+        """
+        values = _new(topic, endpoint, _checked(attributes, endpoint[0]), now)
+        same = [subscriptions.c[name] == values[name] for name in ("topic_arn", "protocol", "endpoint_hash")]
         if not insert_new(connection, subscriptions, values):
-            again = {"state": SubscriptionState.PENDING.value, **_fresh_token(now)}
-            unconfirmed = subscriptions.c.state != SubscriptionState.CONFIRMED
-            connection.execute(update(subscriptions).where(*same, unconfirmed).values(again))
+            row = connection.execute(select(subscriptions).where(*same).with_for_update()).mappings().one()
+            self._again(connection, row, attributes, values)
         row = connection.execute(select(subscriptions).where(*same)).mappings().one()
         if row["state"] == SubscriptionState.PENDING:
             self._outbox.invite(connection, row, Kind.SUBSCRIPTION_CONFIRMATION, now)
         return _subscription(row)
 
-    def confirm(self, connection: Connection, topic_arn: str, token: str, now: datetime, *, signed: bool) -> str:
+    def _again(
+        self, connection: Connection, row: RowMapping, attributes: Mapping[str, str], values: Mapping[str, Any]
+    ) -> None:
+        """What ended begins anew, what is pending gets a new token; the rest stays, if it is as asked for."""
+        ended = row["state"] == SubscriptionState.UNSUBSCRIBED
+        if not ended and differ(row["attributes"], attributes, row["protocol"]):
+            raise worded("Attributes Reason: Subscription already exists with different attributes")
+        if row["state"] != SubscriptionState.CONFIRMED:
+            renewed = ["state", "token", "token_expires_at", *(["attributes", "filter_hash"] if ended else [])]
+            changed = {name: values[name] for name in renewed}
+            connection.execute(update(subscriptions).where(subscriptions.c.arn == row["arn"]).values(changed))
+
+    def confirm(
+        self,
+        connection: Connection,
+        topic_arn: str,
+        token: str,
+        now: datetime,
+        *,
+        signed: bool,
+        authenticated: bool = False,
+    ) -> str:
         """ARN of the subscription that `token` was sent to, confirmed from now on.
 
         Args:
@@ -105,6 +132,7 @@ class Subscriptions:
             token: Proof that the caller reads what the endpoint gets.
             now: This moment.
             signed: Only signed requests may end the subscription.
+            authenticated: Whether this request is signed.
 
         Raises:
             RequestError: the token is of no subscription of the topic, or too old.
@@ -115,18 +143,24 @@ class Subscriptions:
             raise RequestError("InvalidParameter", "Invalid parameter: Token Reason: unknown or expired")
         if row["state"] != SubscriptionState.CONFIRMED:
             drop_undelivered(connection, row["arn"])
-            values = {"state": SubscriptionState.CONFIRMED.value, "failures": 0, "signed_unsubscribe": signed}
+            values = {
+                "state": SubscriptionState.CONFIRMED.value,
+                "failures": 0,
+                "signed_unsubscribe": signed,
+                "authenticated": authenticated,
+            }
             connection.execute(update(subscriptions).where(subscriptions.c.arn == row["arn"]).values(values))
         return str(row["arn"])
 
     def unsubscribe(self, connection: Connection, account: str, arn: str) -> None:
-        """Ends a subscription at the wish of its owner.
+        """Ends a subscription at the wish of its owner; none there is no error.
 
         Raises:
-            RequestError: InvalidParameter, AuthorizationError or NotFound.
+            RequestError: InvalidParameter or AuthorizationError.
         """
         check_owner(arn, account, "SubscriptionArn")
-        self._living(connection, arn)
+        if arn.count(":") != SUBSCRIPTION_COLONS:
+            raise worded(f"SubscriptionArn Reason: {arn} is the ARN of a topic")
         drop_undelivered(connection, arn)
         connection.execute(delete(subscriptions).where(subscriptions.c.arn == arn))
 
@@ -144,6 +178,32 @@ class Subscriptions:
         values = {"state": SubscriptionState.UNSUBSCRIBED.value, **_fresh_token(now)}
         connection.execute(update(subscriptions).where(subscriptions.c.arn == arn).values(values))
         self._outbox.invite(connection, {**row, **values}, Kind.UNSUBSCRIBE_CONFIRMATION, now)
+
+    def attributes(self, connection: Connection, account: str, arn: str) -> Mapping[str, str]:
+        """Everything GetSubscriptionAttributes tells.
+
+        Raises:
+            RequestError: InvalidParameter, AuthorizationError or NotFound.
+        """
+        check_owner(arn, account, "SubscriptionArn")
+        row = self._living(connection, arn)
+        topic = Topics().get(connection, account, row["topic_arn"])
+        return shown_subscription_attributes(row, topic.attributes)
+
+    def set_attribute(self, connection: Connection, account: str, arn: str, name: str, value: str) -> None:
+        """Changes one attribute; what is published from now on is filtered and delivered by it.
+
+        Raises:
+            RequestError: the subscription is not the account's, or the attribute or its value is not possible.
+        """
+        check_owner(arn, account, "SubscriptionArn")
+        row = self._living(connection, arn)
+        # Before the subscription itself, as a fan-out does.
+        Topics().get(connection, account, row["topic_arn"], lock=True)
+        row = self._living(connection, arn)
+        changed = with_subscription_attributes(row["attributes"], {name: value}, row["protocol"])
+        values = {"attributes": changed, "filter_hash": filter_hash(changed)}
+        connection.execute(update(subscriptions).where(subscriptions.c.arn == arn).values(values))
 
     def page(
         self, connection: Connection, account: str, after: str, topic_arn: str | None = None
@@ -163,35 +223,30 @@ class Subscriptions:
         return row
 
 
-def check_endpoint(guard: Guard, protocol: str, endpoint: str) -> None:
-    """Refuses endpoints that could never be delivered to.
-
-    Raises:
-        RequestError: InvalidParameter that names the protocol or the endpoint and what is wrong with it.
-    """
-    if protocol not in PROTOCOLS:
-        raise _invalid("Protocol", f"http and https are supported, not {protocol!r}")
-    if len(endpoint) > MAX_ENDPOINT:
-        raise _invalid("Endpoint", f"longer than {MAX_ENDPOINT} characters")
+def _checked(attributes: Mapping[str, str], protocol: str) -> dict[str, str]:
     try:
-        url = httpx.URL(endpoint)
-    except httpx.InvalidURL as error:
-        raise _invalid("Endpoint", f"{endpoint!r}: {error}") from None
-    if url.scheme != protocol:
-        raise _invalid("Endpoint", f"{endpoint!r} does not match the protocol {protocol}")
-    if not url.host:
-        raise _invalid("Endpoint", f"{endpoint!r} names no host")
-    port = PROTOCOLS[protocol] if url.port is None else url.port
-    if not 0 < port <= MAX_PORT:
-        raise _invalid("Endpoint", f"{endpoint!r}: ports go from 1 to {MAX_PORT}, not {port}")
-    try:
-        guard.addresses(url.raw_host.decode("ascii"), port)
-    except AddressRefused as error:
-        raise _invalid("Endpoint", f"{endpoint!r}: {error}") from None
+        return with_subscription_attributes({}, attributes, protocol)
+    except RequestError as error:
+        raise among_attributes(error) from None
 
 
-def _invalid(member: str, reason: str) -> RequestError:
-    return RequestError("InvalidParameter", f"Invalid parameter: {member} Reason: {reason}")
+def _new(topic: Topic, endpoint: tuple[str, str], attributes: dict[str, str], now: datetime) -> dict[str, Any]:
+    protocol, address = endpoint
+    known = protocol == AUTO_CONFIRMED
+    return {
+        "arn": f"{topic.arn}:{uuid.uuid4()}",
+        "topic_arn": topic.arn,
+        "account": topic.account,
+        "protocol": protocol,
+        "endpoint": address,
+        "endpoint_hash": hashlib.sha256(address.encode()).hexdigest(),
+        "attributes": attributes,
+        "filter_hash": filter_hash(attributes),
+        "state": (SubscriptionState.CONFIRMED if known else SubscriptionState.PENDING).value,
+        "authenticated": known,
+        "created_at": now,
+        **_fresh_token(now),
+    }
 
 
 def _fresh_token(now: datetime) -> Mapping[str, Any]:

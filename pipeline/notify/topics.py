@@ -1,25 +1,31 @@
 """Topics of an account: where completions are announced."""
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from pipeline.errors import RequestError
-from pipeline.notify.outbox import SubscriptionState
-from pipeline.notify.retry import DEFAULT_RETRY
+from pipeline.notify.access_policy import default_policy, with_statement, without_statement
+from pipeline.notify.refusals import among_attributes, invalid, worded
+from pipeline.notify.states import SubscriptionState
+from pipeline.notify.topic_attributes import (
+    MESSAGE_BYTES,
+    checked_topic_attributes,
+    differing,
+    shown_topic_attributes,
+    with_attributes,
+)
 from pipeline.store.insertion import insert_new
 from pipeline.store.notify_schema import deliveries, subscriptions, topics
 
 PAGE = 100
 """Topics or subscriptions per answer, as in SNS."""
 MAX_TAGS = 50
-STORED = frozenset({"SignatureVersion", "DisplayName", "Policy"})
-"""Topic attributes that can be set."""
+RESERVED_TAGS = "aws:"
+"""Keys of tags that begin so, in any case, are Amazon's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +35,19 @@ class Topic:
     Attributes:
         arn: arn:aws:sns:REGION:ACCOUNT:NAME.
         account: 12 digits.
-        attributes: What was set of `STORED`.
+        attributes: What was set.
+        tags: Key -> value.
     """
 
     arn: str
     account: str
     attributes: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    @property
+    def message_bytes(self) -> int:
+        """How long a message may be, with its attributes."""
+        return int(self.attributes.get("MaximumMessageSize", MESSAGE_BYTES))
 
 
 class Topics:
@@ -45,17 +58,18 @@ class Topics:
         query = select(topics.c.arn).where(topics.c.arn == arn, topics.c.account == account)
         return connection.execute(query).first() is not None
 
-    def get(self, connection: Connection, account: str, arn: str) -> Topic:
-        """The topic.
+    def get(self, connection: Connection, account: str, arn: str, *, lock: bool = False) -> Topic:
+        """The topic; with `lock` nobody else changes it, or the policies of its subscriptions, before the transaction ends.
 
         Raises:
             RequestError: InvalidParameter, AuthorizationError (another account's) or NotFound.
         """
         check_owner(arn, account)
-        row = connection.execute(select(topics).where(topics.c.arn == arn)).mappings().first()
+        query = select(topics).where(topics.c.arn == arn)
+        row = connection.execute(query.with_for_update() if lock else query).mappings().first()
         if row is None:
             raise RequestError("NotFound", "Topic does not exist")
-        return Topic(row["arn"], row["account"], row["attributes"])
+        return Topic(row["arn"], row["account"], row["attributes"], row["tags"])
 
     def create(
         self,
@@ -70,15 +84,17 @@ class Topics:
         Raises:
             RequestError: an attribute is unknown, or the topic is there with other attributes or tags.
         """
-        wanted = checked_attributes(attributes)
-        if len(tags) > MAX_TAGS:
-            raise RequestError("TagLimitExceeded", f"Tags: a topic has at most {MAX_TAGS} tags")
+        _check_tags(tags)
+        try:
+            wanted = checked_topic_attributes(attributes)
+        except RequestError as error:
+            raise among_attributes(error) from None
         account, name = arn.split(":")[4:]
         values = {
             "arn": arn,
             "account": account,
             "name": name,
-            "attributes": wanted,
+            "attributes": {name: value for name, value in wanted.items() if value is not None},
             "tags": dict(tags),
             "created_at": now,
         }
@@ -92,9 +108,8 @@ class Topics:
         Raises:
             RequestError: the topic is not the account's, or the attribute or its value is not possible.
         """
-        topic = self.get(connection, account, arn)
-        changed = {**topic.attributes, **checked_attributes({name: value})}
-        connection.execute(update(topics).where(topics.c.arn == arn).values(attributes=changed))
+        topic = self.get(connection, account, arn, lock=True)
+        _write(connection, arn, attributes=with_attributes(topic.attributes, {name: value}))
 
     def attributes(self, connection: Connection, account: str, arn: str) -> Mapping[str, str]:
         """Everything GetTopicAttributes tells."""
@@ -102,17 +117,72 @@ class Topics:
         count = select(subscriptions.c.state, func.count()).where(subscriptions.c.topic_arn == arn)
         counts = {row[0]: row[1] for row in connection.execute(count.group_by(subscriptions.c.state))}
         return {
-            "TopicArn": arn,
-            "Owner": account,
-            "DisplayName": "",
-            "SignatureVersion": "1",
-            "Policy": _default_policy(arn, account),
-            "EffectiveDeliveryPolicy": json.dumps({"http": {"defaultHealthyRetryPolicy": DEFAULT_RETRY.wire}}),
+            **shown_topic_attributes(arn, account, topic.attributes),
             "SubscriptionsConfirmed": str(counts.get(SubscriptionState.CONFIRMED, 0)),
             "SubscriptionsPending": str(counts.get(SubscriptionState.PENDING, 0)),
             "SubscriptionsDeleted": str(counts.get(SubscriptionState.UNSUBSCRIBED, 0)),
-            **topic.attributes,
         }
+
+    def add_permission(
+        self,
+        connection: Connection,
+        account: str,
+        arn: str,
+        label: str,
+        allowed: tuple[Sequence[str], Sequence[str]],
+    ) -> None:
+        """Adds a statement to the topic's policy; `allowed`: accounts, actions.
+
+        Raises:
+            RequestError: as `get` and `with_statement`.
+        """
+        topic = self.get(connection, account, arn, lock=True)
+        edited = with_statement(_policy(topic), arn, label, *allowed)
+        _write(connection, arn, attributes={**topic.attributes, "Policy": edited})
+
+    def remove_permission(self, connection: Connection, account: str, arn: str, label: str) -> None:
+        """Takes a statement from the topic's policy; there need not be one.
+
+        Raises:
+            RequestError: as `get`.
+        """
+        topic = self.get(connection, account, arn, lock=True)
+        edited = without_statement(_policy(topic), label)
+        _write(connection, arn, attributes={**topic.attributes, "Policy": edited})
+
+    def tag(self, connection: Connection, account: str, arn: str, tags: Mapping[str, str]) -> None:
+        """Adds tags; a key that is there gets the new value.
+
+        Raises:
+            RequestError: ResourceNotFound, TagLimitExceeded, or a key is reserved.
+        """
+        merged = {**self.tags(connection, account, arn, lock=True), **tags}
+        _check_tags(merged)
+        _write(connection, arn, tags=merged)
+
+    def untag(self, connection: Connection, account: str, arn: str, keys: Iterable[str]) -> None:
+        """Takes the tags with these keys away; others are ignored.
+
+        Raises:
+            RequestError: ResourceNotFound.
+        """
+        gone = set(keys)
+        left = {key: value for key, value in self.tags(connection, account, arn, lock=True).items() if key not in gone}
+        _write(connection, arn, tags=left)
+
+    def tags(self, connection: Connection, account: str, arn: str, *, lock: bool = False) -> Mapping[str, str]:
+        """Key -> value.
+
+        Raises:
+            RequestError: ResourceNotFound.
+        """
+        check_owner(arn, account, "ResourceArn")
+        try:
+            return self.get(connection, account, arn, lock=lock).tags
+        except RequestError as error:
+            if error.code == "NotFound":
+                raise RequestError("ResourceNotFound", "Resource does not exist") from None
+            raise
 
     def page(self, connection: Connection, account: str, after: str) -> Sequence[str]:
         """ARNs of up to `PAGE + 1` topics behind `after`, in order; one more than a page says that another follows."""
@@ -139,12 +209,9 @@ def topic_arn(region: str, account: str, name: str) -> str:
         RequestError: the name is not possible.
     """
     if name.endswith(".fifo"):
-        raise RequestError("InvalidParameter", "Invalid parameter: Topic Name Reason: FIFO topics are not supported")
+        raise invalid("Topic Name", "FIFO topics are not supported")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", name):
-        raise RequestError(
-            "InvalidParameter",
-            "Invalid parameter: Topic Name Reason: 1 to 256 letters, digits, hyphens and underscores are allowed",
-        )
+        raise invalid("Topic Name", "1 to 256 letters, digits, hyphens and underscores are allowed")
     return f"arn:aws:sns:{region}:{account}:{name}"
 
 
@@ -154,53 +221,42 @@ def check_owner(arn: str, account: str, member: str = "TopicArn") -> None:
     Raises:
         RequestError: InvalidParameter or AuthorizationError.
     """
+    elements = arn.count(":") + 1
+    if elements < 6:
+        raise invalid(member, f"An ARN must have at least 6 elements, not {elements}")
     match = re.fullmatch(r"arn:aws:sns:[a-z0-9-]+:([0-9]{12}):[A-Za-z0-9_-]{1,256}(?::[A-Za-z0-9-]+)?", arn)
     if match is None:
-        raise RequestError("InvalidParameter", f"Invalid parameter: {member}")
+        raise invalid(member, f"{arn[:300]!r} is not the ARN of a topic or of a subscription to one")
     if match[1] != account:
         raise RequestError("AuthorizationError", f"Account {account} is not authorized to use {arn}")
 
 
-def checked_attributes(attributes: Mapping[str, str]) -> dict[str, str]:
-    """The attributes as they are stored.
-
-    Raises:
-        RequestError: one is unknown or has an impossible value.
-    """
-    for name, value in attributes.items():
-        if name == "FifoTopic" and value.lower() == "true":
-            raise RequestError("InvalidParameter", "Invalid parameter: FifoTopic Reason: FIFO topics are not supported")
-        if name not in STORED | {"FifoTopic"}:
-            raise RequestError("InvalidParameter", f"Invalid parameter: AttributeName Reason: {name} is not supported")
-        if name == "SignatureVersion" and value not in {"1", "2"}:
-            raise RequestError("InvalidParameter", f"Invalid parameter: SignatureVersion Reason: 1 or 2, not {value!r}")
-    return {name: value for name, value in attributes.items() if name in STORED}
+def _write(
+    connection: Connection,
+    arn: str,
+    *,
+    attributes: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    changed = {"attributes": attributes, "tags": tags}
+    values = {name: dict(value) for name, value in changed.items() if value is not None}
+    connection.execute(update(topics).where(topics.c.arn == arn).values(values))
 
 
-def _check_same(there: RowMapping, attributes: Mapping[str, str], tags: Mapping[str, str]) -> None:
-    present: Mapping[str, Any] = {"SignatureVersion": "1", **there["attributes"]}
-    if any(present.get(name) != value for name, value in attributes.items()):
-        reason = "Topic already exists with different attributes"
-        raise RequestError("InvalidParameter", f"Invalid parameter: Attributes Reason: {reason}")
-    if tags and dict(tags) != there["tags"]:
-        raise RequestError(
-            "InvalidParameter", "Invalid parameter: Tags Reason: Topic already exists with different tags"
-        )
+def _policy(topic: Topic) -> str:
+    return topic.attributes.get("Policy") or default_policy(topic.arn, topic.account)
 
 
-def _default_policy(arn: str, account: str) -> str:
-    statement = {
-        "Sid": "__default_statement_ID",
-        "Effect": "Allow",
-        "Principal": {"AWS": "*"},
-        "Action": [
-            "SNS:Publish",
-            "SNS:Subscribe",
-            "SNS:GetTopicAttributes",
-            "SNS:SetTopicAttributes",
-            "SNS:DeleteTopic",
-        ],
-        "Resource": arn,
-        "Condition": {"StringEquals": {"AWS:SourceOwner": account}},
-    }
-    return json.dumps({"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]})
+def _check_tags(tags: Mapping[str, str]) -> None:
+    if len(tags) > MAX_TAGS:
+        raise RequestError("TagLimitExceeded", f"Tags: a topic has at most {MAX_TAGS} tags, not {len(tags)}")
+    for key in tags:
+        if key.casefold().startswith(RESERVED_TAGS):
+            raise worded(f"Tags Reason: the key {key!r} begins with {RESERVED_TAGS}, which is reserved")
+
+
+def _check_same(there: RowMapping, wanted: Mapping[str, str | None], tags: Mapping[str, str]) -> None:
+    if (name := differing(there["attributes"], wanted)) is not None:
+        raise worded(f"Attributes Reason: Topic already exists with different attributes: {name}")
+    if any(there["tags"].get(key) != value for key, value in tags.items()):
+        raise worded("Tags Reason: Topic already exists with different tags")

@@ -152,8 +152,14 @@ def test_subscribe_tells_the_arn_only_when_asked(sns: Any, installation: Install
 @pytest.mark.parametrize(
     ("protocol", "endpoint", "named"),
     [
-        ("sqs", "arn:aws:sqs:us-east-1:1:q", "Protocol"),
-        ("http", "https://127.0.0.1/", "does not match the protocol"),
+        ("sqs", "arn:aws:sqs:us-east-1:1:q", "SQS endpoint ARN"),
+        ("sqs", "http://127.0.0.1/", "SQS endpoint ARN"),
+        ("sqs", f"arn:aws:sqs:us-east-1:{ACCOUNT}:q.fifo", "FIFO SQS Queues"),
+        ("sqs", "arn:aws:sqs:us-east-1:999999999999:q", "999999999999"),
+        ("lambda", "arn:aws:lambda:us-east-1:1:function:f", "only http, https, sqs"),
+        ("gopher", "gopher://127.0.0.1/", "does not support this protocol string: gopher"),
+        ("http", "", "no value for required parameter"),
+        ("http", "https://127.0.0.1/", "must match the specified protocol"),
         ("http", "http:///path", "host"),
         ("http", "http://127.0.0.1:0/", "ports go from 1 to 65535"),
         ("http", "http://127.0.0.1:99999/", "ports go from 1 to 65535"),
@@ -182,8 +188,8 @@ def test_loopback_is_refused_where_the_service_is_open_to_others(tmp_path: Path)
 def test_unknown_topics_and_attributes_are_refused(sns: Any) -> None:
     refused("NotFound", 404, sns.subscribe, TopicArn=f"{PREFIX}none", Protocol="http", Endpoint=HOOK)
     arn = sns.create_topic(Name="done")["TopicArn"]
-    request = {"TopicArn": arn, "Protocol": "http", "Endpoint": HOOK, "Attributes": {"FilterPolicy": "{}"}}
-    assert "FilterPolicy" in refused("InvalidParameter", 400, sns.subscribe, **request)
+    request = {"TopicArn": arn, "Protocol": "http", "Endpoint": HOOK, "Attributes": {"Color": "red"}}
+    assert "'Color'" in refused("InvalidParameter", 400, sns.subscribe, **request)
 
 
 def test_unsubscribe_ends_a_subscription_of_the_account(sns: Any) -> None:
@@ -192,8 +198,9 @@ def test_unsubscribe_ends_a_subscription_of_the_account(sns: Any) -> None:
     subscription = sns.subscribe(**request)["SubscriptionArn"]
     sns.unsubscribe(SubscriptionArn=subscription)
     assert sns.list_subscriptions()["Subscriptions"] == []
-    refused("NotFound", 404, sns.unsubscribe, SubscriptionArn=subscription)
-    refused("InvalidParameter", 400, sns.unsubscribe, SubscriptionArn="PendingConfirmation")
+    sns.unsubscribe(SubscriptionArn=subscription)
+    for other in ("PendingConfirmation", arn):
+        assert "SubscriptionArn" in refused("InvalidParameter", 400, sns.unsubscribe, SubscriptionArn=other)
 
 
 def test_wrong_tokens_confirm_nothing(sns: Any) -> None:
@@ -212,9 +219,12 @@ def test_wrong_tokens_confirm_nothing(sns: Any) -> None:
         ({"MessageStructure": "json", "Message": "{"}, "failed to parse"),
         ({"MessageStructure": "json", "Message": '{"http": "x"}'}, "default"),
         ({"MessageStructure": "json", "Message": '{"default": "\\ud83d"}'}, "string"),
-        ({"MessageAttributes": {"a": {"DataType": "Color", "StringValue": "x"}}}, "DataType"),
-        ({"MessageAttributes": {"a": {"DataType": "String"}}}, "StringValue"),
+        ({"MessageStructure": "json", "Message": '{"default": "a", "default": "b"}'}, "failed to parse"),
         ({"MessageDeduplicationId": "x"}, "MessageDeduplicationId"),
+        ({"TargetArn": f"{PREFIX}done"}, "only one of them"),
+        ({"TopicArn": ""}, "no value for required parameter"),
+        ({"PhoneNumber": "+123123123"}, "text messages"),
+        ({"TopicArn": "", "TargetArn": f"arn:aws:sns:us-east-1:{ACCOUNT}:endpoint/GCM/app/x"}, "mobile push"),
     ],
 )
 def test_publish_is_checked(sns: Any, changes: dict[str, Any], named: str) -> None:
@@ -224,7 +234,7 @@ def test_publish_is_checked(sns: Any, changes: dict[str, Any], named: str) -> No
 
 def test_operations_not_built_are_named(sns: Any) -> None:
     message = refused("NotImplementedException", 501, sns.list_platform_applications)
-    assert message == "ListPlatformApplications is not implemented."
+    assert message.startswith("ListPlatformApplications is not served: this endpoint serves topics")
 
 
 @pytest.mark.parametrize(
