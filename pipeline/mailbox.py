@@ -18,12 +18,10 @@ from typing import Any
 
 import structlog
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
-from pipeline.errors import RequestError, SetupError
+from pipeline.errors import RequestError
+from pipeline.redis_client import redis_of
 from pipeline.settings import Settings
 from pipeline.turns import LETTER, RESERVE, Entry, How, Turns
 
@@ -33,14 +31,6 @@ ANSWER_S = 60
 """How long an answer lies there for a caller that has lost its connection meanwhile."""
 RETRY_S = 0.2
 ATTACHED = "attached:"
-_CONNECTION: Mapping[str, Any] = {
-    "socket_connect_timeout": 2,
-    "socket_timeout": 2 + SLICE_S,
-    "health_check_interval": 10,
-    # A connection that has ended is made anew; a server that does not answer is not asked twice.
-    "retry": Retry(NoBackoff(), 1, (LostConnectionError,)),
-}
-
 log = structlog.get_logger()
 
 
@@ -88,7 +78,7 @@ class Mailbox:
         Raises:
             SetupError: the broker is not Redis.
         """
-        return _redis(self._settings)
+        return redis_of(self._settings, answer_s=2 + SLICE_S)
 
     @cached_property
     def _turns(self) -> Turns:
@@ -229,18 +219,6 @@ class Mailbox:
 
 def _throttled(why: str) -> RequestError:
     return RequestError("ThrottlingException", f"The service cannot take the request now: {why}. Try your call again.")
-
-
-def _redis(settings: Settings) -> Redis:
-    if settings.broker_url is None:
-        return Redis(unix_socket_path=str(settings.redis_socket), **_CONNECTION)
-    scheme, _, rest = settings.broker_url.partition("://")
-    try:
-        if scheme == "redis+socket":
-            return Redis.from_url(f"unix://{rest.replace('virtual_host=', 'db=')}", **_CONNECTION)
-        return Redis.from_url(settings.broker_url, socket_keepalive=True, **_CONNECTION)
-    except ValueError:
-        raise SetupError(f"REELSIGHT_BROKER_URL: operations on images need Redis or Valkey, not {scheme}.") from None
 
 
 def _answer(letter_id: str) -> str:

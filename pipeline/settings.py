@@ -1,14 +1,13 @@
 """One frozen settings object, built in entry points and passed down."""
 
 import hashlib
-import json
 import os
 import re
 import tempfile
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -16,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pipeline.aws_access import AwsAccess
 from pipeline.catalog import OPERATIONS
 from pipeline.errors import SetupError
-from pipeline.settings_sources import from_files, of_machine, sources
+from pipeline.settings_sources import handed_down, sources
 
 DEFAULT_DATA_DIR = Path("~/.local/share/reelsight").expanduser()
 MAX_STEP_MS = 500
@@ -40,6 +39,8 @@ class Settings(BaseSettings):
     """Celery broker; None: the private redis-server that `serve` starts on `run/redis.sock` in the data directory."""
     secret_key: SecretStr | None = None
     """Encrypts access keys and signs tokens, at least 32 characters; None: `secret.key` in the data directory, made on first start."""
+    previous_secret_keys: SecretStr | None = None
+    """Other secret keys that are accepted while one takes the place of another, separated by spaces or lines."""
 
     flower_user: str = "reelsight"
     """Who signs in to Flower."""
@@ -277,23 +278,17 @@ def settings_of(data_dir: Path | None, **given: object) -> Settings:
         raise SetupError(f"{name}: {first['msg']}") from None
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """Environment for child processes that must build the same settings; what they find in files is not repeated in it."""
+def revealed(settings: Settings) -> dict[str, Any]:
+    """Name -> value, as JSON has it, of whatever is set; secrets are spelt out."""
     values = settings.model_dump(mode="json", exclude_unset=True)
-    for name, field in values.items():
-        secret = getattr(settings, name)
-        values[name] = secret.get_secret_value() if isinstance(secret, SecretStr) else field
+    for name in values:
+        if isinstance(secret := getattr(settings, name), SecretStr):
+            values[name] = secret.get_secret_value()
     if "aws_accounts" in values:
         values["aws_accounts"] = {account: access.plain() for account, access in settings.aws_accounts.items()}
-    inherited, kept = dict(os.environ), of_machine(settings.data_dir)
-    for name, text in from_files(os.environ, Settings.model_fields).items():
-        if name in values and (
-            values[name] == text or (isinstance(values[name], dict) and values[name] == json.loads(text))
-        ):
-            del values[name]
-        else:
-            del inherited[f"REELSIGHT_{name.upper()}_FILE"]
-    told = {name: value for name, value in values.items() if name not in kept or kept[name] != value}
-    # JSON is the form in which pydantic-settings reads compound values.
-    compound = {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
-    return {**inherited, **{f"REELSIGHT_{name.upper()}": value for name, value in compound.items()}}
+    return values
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Environment for child processes that must build the same settings; what they find in files is not repeated in it."""
+    return handed_down(revealed(settings), settings.data_dir, Settings.model_fields)

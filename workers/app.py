@@ -17,10 +17,11 @@ from pipeline import logs
 from pipeline.models.library import Library
 from pipeline.models.threads import inference_threads
 from pipeline.models.types import Models
-from pipeline.process import die_with_parent
+from pipeline.process import die_with_parent, on_progress
 from pipeline.queue import IMAGES, VIDEO, CeleryQueue, make_app
 from pipeline.services import Services
 from pipeline.settings import Settings
+from workers import heart
 from workers.side_by_side import SideBySide
 
 ENGINES_S = 900
@@ -31,6 +32,8 @@ IMAGE_LIMIT_S = 2 * settings.image_timeout_s
 """Past it a request ends its process: not with its caller's patience, or a slow machine might never get done with loading its models."""
 app = make_app(settings)
 app.conf.imports = ("workers.tasks",)
+heart.install(app, settings)
+on_progress(heart.told_progress(settings))
 
 
 @cache

@@ -24,6 +24,7 @@ from api.serve import broker
 from api.serve.first_start import prepare
 from api.serve.listen import listen
 from api.serve.supervisor import Program, Supervisor
+from api.serve.watch import Watch
 from pipeline import logs, queue
 from pipeline.commandline import data_dir_option
 from pipeline.errors import SetupError
@@ -55,7 +56,7 @@ def serve(
         for line in prepare(settings):
             click.echo(line)
             sys.stdout.flush()
-        supervisor = Supervisor(environment(settings))
+        supervisor = Supervisor(environment(settings), Watch(settings).ailments)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.request_stop)
         stack.callback(supervisor.stop)
@@ -77,7 +78,7 @@ def programs(settings: Settings, fds: tuple[int, int], flower_port: int | None) 
     yield Program("api", api_command(fds), fds=fds)
     for name in queue.QUEUES:
         command, more = worker_command(name, settings), worker_environment(name, settings)
-        yield Program(f"worker-{name}", command, more, stop_s=settings.stop_s + KILL_AFTER_S)
+        yield Program(f"worker-{name}", command, more, stop_s=settings.stop_s + KILL_AFTER_S, is_worker=True)
     yield Program("beat", beat_command())
     if flower_port is not None:
         yield Program("flower", flower_command(flower_port))

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
@@ -32,6 +33,7 @@ class Program:
         stop_s: Seconds it gets between SIGTERM and SIGKILL.
         fds: Descriptors it inherits.
         last: Others need it until they have ended: it is stopped after them.
+        is_worker: It gives signs of life, and is started again when they end.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Program:
     stop_s: float = 10.0
     fds: tuple[int, ...] = ()
     last: bool = False
+    is_worker: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class Child:
     started: float
     failures: int = 0
     restart_at: float | None = None
+    kill_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -59,9 +63,11 @@ class Supervisor:
 
     Attributes:
         environment: Environment of every child.
+        ailments: Asked often which of these workers, by pid, are silent; pid -> why.
     """
 
     environment: Mapping[str, str]
+    ailments: Callable[[Iterable[int]], Mapping[int, str]] = lambda _: {}
     children: list[Child] = field(default_factory=list)
     stopping: bool = False
 
@@ -75,6 +81,7 @@ class Supervisor:
         while not self.stopping and not until():
             for child in self.children:
                 self._revive(child)
+            self._end_silent()
             time.sleep(poll_s)
 
     def request_stop(self, *_: object) -> None:
@@ -103,6 +110,19 @@ class Supervisor:
             preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has no threads
         )
 
+    def _end_silent(self) -> None:
+        """Ends workers that are silent, so that they are started again: first asks them to give back what they hold."""
+        now = time.monotonic()
+        workers = {child.process.pid: child for child in self.children if child.program.is_worker and _lives(child)}
+        for pid, reason in self.ailments(list(workers)).items():
+            if workers[pid].kill_at is None:
+                log.error("worker_silent", process=workers[pid].program.name, pid=pid, reason=reason)
+                workers[pid].kill_at = now + workers[pid].program.stop_s
+                workers[pid].process.send_signal(signal.SIGTERM)
+        for pid, child in workers.items():
+            if child.kill_at is not None and (now >= child.kill_at or _is_stopped(pid)):
+                _kill_group(pid, signal.SIGKILL)
+
     def _revive(self, child: Child) -> None:
         now = time.monotonic()
         if child.process.poll() is None:
@@ -115,7 +135,8 @@ class Supervisor:
             log.warning("process_died", process=child.program.name, status=child.process.returncode, restart_in_s=pause)
             _kill_group(child.process.pid, signal.SIGKILL)
         elif now >= child.restart_at:
-            child.process, child.started, child.restart_at = self._spawn(child.program), now, None
+            child.process, child.started = self._spawn(child.program), now
+            child.restart_at = child.kill_at = None
             log.info("process_restarted", process=child.program.name, pid=child.process.pid)
 
     def _end(self, child: Child) -> None:
@@ -124,6 +145,21 @@ class Supervisor:
         _kill_group(child.process.pid, signal.SIGKILL)
         child.process.wait()
         log.info("process_stopped", process=child.program.name, status=child.process.returncode)
+
+
+def _lives(child: Child) -> bool:
+    return child.restart_at is None and child.process.poll() is None
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether the process is held by SIGSTOP or a debugger, and so hears no signal; False where that cannot be told."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+            in "Tt"
+        )
+    except OSError:
+        return False
 
 
 def _kill_group(leader: int, number: signal.Signals) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from pipeline.errors import LeaseLost
 from pipeline.jobs.types import Chunk, Job
+from pipeline.process import got_on
 from pipeline.store import jobs, passes
 from pipeline.store.engine import writing
 from pipeline.store.metadata import utcnow
@@ -66,4 +67,6 @@ class Progress:
         with writing(self._engine) as connection:
             held = passes.renew_chunk(connection, self._chunk, self._frames_done, utcnow() + self._lease)
             self._operations = frozenset(job.operation for job in jobs.of_pass(connection, self._chunk.pass_id))
+        if held:
+            got_on()
         return held
