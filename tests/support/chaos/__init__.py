@@ -1,0 +1,1 @@
+"""Parts of `scripts/chaos.py`: real installations, faults that are injected into them, and what is checked at the end."""
