@@ -101,7 +101,6 @@ class Settings(BaseSettings):
     """Operations on images under way in one api process, three quarters of them for one account; others answer `ThrottlingException`."""
     image_waiting_bytes: int = Field(default=256 * 1024**2, ge=32 * 1024**2)
     """Bytes of images that lie in the broker's memory at once; more answer `ThrottlingException`."""
-
     image_children: int | None = Field(default=None, ge=1)
     """Worker children for images, each with models of its own; None: one per four cores, at least one."""
     image_threads: int | None = Field(default=None, ge=1)

@@ -68,6 +68,29 @@ def from_files(environ: Mapping[str, str], known: Container[str]) -> dict[str, s
     return found
 
 
+def handed_down(values: Mapping[str, Any], data_dir: Path, known: Container[str]) -> dict[str, str]:
+    """Variables with which a child process finds these values, as JSON has them; what it reads from files is left to those."""
+    inherited, told = dict(os.environ), dict(values)
+    for name, text in from_files(os.environ, known).items():
+        if name in told and told[name] in (text, _parsed(text)):
+            del told[name]
+        else:
+            del inherited[f"{PREFIX}{name.upper()}{SUFFIX}"]
+    for name, value in of_machine(data_dir).items():
+        if name in told and told[name] == value:
+            del told[name]
+    # JSON is the form in which pydantic-settings reads compound values.
+    compound = {name: value if isinstance(value, str) else json.dumps(value) for name, value in told.items()}
+    return {**inherited, **{f"{PREFIX}{name.upper()}": value for name, value in compound.items()}}
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def of_machine(data_dir: Path) -> Mapping[str, Any]:
     """The settings that this machine was given when it joined.
 
