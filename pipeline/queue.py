@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import RedisError
 
 from pipeline.settings import Settings
 from pipeline.turns import How
@@ -108,13 +109,25 @@ class CeleryQueue:
         """Asks for planning; the planner itself waits until jobs have lingered, so the delay is not sent."""
         self._send(PLAN)
 
-    def wake_chunk(self, chunk_id: str, priority: int = 0) -> None:
-        """Asks for the analysis of a chunk; the priority is not sent, a Redis queue keeps the order of arrival."""
-        self._send(ANALYZE_CHUNK, chunk_id)
+    def wake_chunk(self) -> None:
+        """Asks for the analysis of a chunk; whose, is decided when a worker takes the message."""
+        self._send(ANALYZE_CHUNK)
 
-    def wake_finish(self, pass_id: str) -> None:
+    def waiting_chunks(self) -> int | None:
+        """How many such messages no worker has taken; None: the broker is away."""
+        try:
+            with self._app.connection_for_write() as connection:
+                channel: Any = connection.default_channel
+                return int(channel.queue_declare(VIDEO, passive=True).message_count)
+        except ChannelError:
+            return 0  # nobody has sent any
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("messages_not_counted", reason=str(error))
+            return None
+
+    def wake_finish(self) -> None:
         """Asks for aggregation of a pass whose chunks are done."""
-        self._send(FINISH_PASS, pass_id)
+        self._send(FINISH_PASS)
 
     def wake_delivery(self) -> None:
         """Asks for the delivery of due notifications."""

@@ -1,6 +1,7 @@
 """The tasks: each wakes a function of the domain and decides nothing."""
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from pipeline import queue
@@ -14,30 +15,38 @@ from pipeline.process import process_name
 from pipeline.turns import How
 from workers.app import IMAGE_LIMIT_S, app, models, models_for_image, services
 
+Facts = dict[str, Any] | None
+"""What a task did, as Flower shows it; None: nothing was to be done."""
+
 
 @app.task(name=queue.PLAN)
-def plan() -> None:
-    """Plans the jobs that have lingered; waits for those that still do."""
-    while (wait_s := plan_jobs(services())) > 0:
-        time.sleep(wait_s)
+def plan() -> Facts:
+    """Plans the video whose turn it is; waits for jobs that still linger."""
+    while True:
+        planning = plan_jobs(services())
+        if planning.report or planning.wait_s <= 0:
+            return planning.report.facts if planning.report else None
+        time.sleep(planning.wait_s)
 
 
 @app.task(name=queue.ANALYZE_CHUNK)
-def analyze_chunk(chunk_id: str) -> None:
-    """Decodes one chunk once and stores what the detectors found."""
-    analyze(services(), models(), chunk_id, process_name())
+def analyze_chunk(*_of_before: str) -> Facts:
+    """Decodes the chunk whose turn it is once and stores what the detectors found."""
+    report = analyze(services(), models(), process_name())
+    return report.facts if report else None
 
 
 @app.task(name=queue.FINISH_PASS)
-def finish_pass(pass_id: str) -> None:
-    """Aggregates a pass and makes its results visible."""
-    finish(services(), pass_id, process_name())
+def finish_pass(*_of_before: str) -> Facts:
+    """Aggregates the pass whose turn it is and makes its results visible."""
+    report = finish(services(), process_name())
+    return report.facts if report else None
 
 
 @app.task(name=queue.SWEEP)
-def sweep() -> None:
+def sweep() -> Facts:
     """Mends what was lost: wake-ups, leases, deliveries, expired jobs."""
-    sweep_up(services())
+    return asdict(sweep_up(services()))
 
 
 @app.task(name=queue.DELIVER)

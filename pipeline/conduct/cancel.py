@@ -38,8 +38,8 @@ def _ended(services: Services, job_id: str, reason: str, now: datetime) -> Job |
         if job is not None and end_job(services, connection, job, JobState.FAILED, now, status_message=reason):
             ready = job.pass_id is not None and settle_pass(services, connection, job.pass_id, now)
         after = jobs.find(connection, job_id)
-    if ready and job is not None and job.pass_id is not None:
-        services.queue.wake_finish(job.pass_id)
+    if ready:
+        services.queue.wake_finish()
     return after
 
 

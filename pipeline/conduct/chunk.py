@@ -8,6 +8,7 @@ from functools import partial
 from urllib.parse import quote
 
 import structlog
+from sqlalchemy import Connection
 
 from pipeline import analyses
 from pipeline.analyses.types import Stage
@@ -17,6 +18,7 @@ from pipeline.conduct.limits import decode_limits
 from pipeline.conduct.outcome import Outcome, fail_pass, give_back, keep, put_off
 from pipeline.conduct.progress import Progress
 from pipeline.conduct.stoppable import stoppable
+from pipeline.conduct.turn import Report, taken
 from pipeline.detect.columns import pack
 from pipeline.errors import JobFailed, LeaseLost
 from pipeline.jobs.types import Chunk, Job, Pass
@@ -26,8 +28,8 @@ from pipeline.objects.types import NoSuchObjectError, ObjectChangedError
 from pipeline.run import StageResult, run
 from pipeline.services import Services
 from pipeline.store import jobs, passes
-from pipeline.store.engine import writing
 from pipeline.store.metadata import utcnow
+from pipeline.store.turns import Work
 
 log = structlog.get_logger()
 
@@ -41,61 +43,62 @@ class _Taken:
     jobs: Sequence[Job]
 
 
-def analyze_chunk(services: Services, models: Models, chunk_id: str, worker: str) -> bool:
-    """Whether this call settled the chunk: not if it did not wait for a worker, or was lost on the way."""
-    taken = _take(services, chunk_id, worker)
-    if taken is None:
-        return False
-    chunk = taken.chunk
+def analyze_chunk(services: Services, models: Models, worker: str) -> Report | None:
+    """What became of the chunk whose turn it was: not done if it was lost on the way; None: no chunk waits."""
+    own = taken(services, Work.CHUNK, partial(_claim, services, worker))
+    if own is None:
+        return None
+    chunk = own.chunk
     bound = structlog.contextvars.bound_contextvars(pass_id=chunk.pass_id, chunk_id=chunk.id, attempt=chunk.attempt)
     with bound:
-        return _settled(services, models, taken)
+        done = _settled(services, models, own)
+    frames = chunk.stop - chunk.start if done else 0
+    return Report(chunk.pass_id, [job.id for job in own.jobs], done, f"{chunk.start}-{chunk.stop}", frames)
 
 
-def _take(services: Services, chunk_id: str, worker: str) -> _Taken | None:
-    until = utcnow() + timedelta(seconds=services.settings.lease_s)
-    with writing(services.engine) as connection:
-        chunk = passes.claim_chunk(connection, chunk_id, worker, until)
-        if chunk is None:
-            return None
-        pass_ = passes.find(connection, chunk.pass_id)
-        wanted = [job for job in jobs.of_pass(connection, chunk.pass_id) if chunk.operation in {None, job.operation}]
-    assert pass_ is not None
-    return _Taken(chunk, pass_, wanted)
+def _claim(services: Services, worker: str, connection: Connection, pass_: Pass) -> tuple[_Taken, float] | None:
+    """The pass's next chunk, leased, and its frames."""
+    now = utcnow()
+    until = now + timedelta(seconds=services.settings.lease_s)
+    chunk = passes.claim_chunk(connection, pass_.id, worker, now, until)
+    if chunk is None:
+        return None
+    wanted = [job for job in jobs.of_pass(connection, pass_.id) if chunk.operation in {None, job.operation}]
+    return _Taken(chunk, pass_, wanted), chunk.stop - chunk.start
 
 
-def _settled(services: Services, models: Models, taken: _Taken) -> bool:
+def _settled(services: Services, models: Models, own: _Taken) -> bool:
     try:
-        outcome = _analyze(services, models, taken)
+        outcome = _analyze(services, models, own)
     except LeaseLost:
         log.info("chunk_dropped")
         return False
     except JobFailed as error:
-        return fail_pass(services, taken.chunk, str(error))
+        return fail_pass(services, own.chunk, str(error))
     except (NoSuchObjectError, ObjectChangedError):
         reason = "The video was removed or replaced while it was being analysed; start the job again."
-        return fail_pass(services, taken.chunk, reason)
+        return fail_pass(services, own.chunk, reason)
     except Exception as error:
         log.exception("chunk_failed")
-        return put_off(services, taken.chunk, f"{type(error).__name__}: {error}")
+        return put_off(services, own.chunk, f"{type(error).__name__}: {error}")
     except BaseException:  # the worker is being stopped
-        give_back(services, taken.chunk)
+        give_back(services, own.chunk)
         raise
-    return keep(services, taken.chunk, outcome)
+    return keep(services, own.chunk, outcome)
 
 
-def _analyze(services: Services, models: Models, taken: _Taken) -> Outcome:
-    settings, chunk, video = services.settings, taken.chunk, taken.pass_.video
-    progress = Progress(services.engine, chunk, taken.jobs, settings.lease_s)
+def _analyze(services: Services, models: Models, own: _Taken) -> Outcome:
+    settings, chunk, video = services.settings, own.chunk, own.pass_.video
+    progress = Progress(services.engine, chunk, own.jobs, settings.lease_s)
     with Heartbeat(progress.renew, settings.lease_s / 4):
-        stages, errors = _stages(taken.jobs, models)
+        stages, errors = _stages(own.jobs, models)
         index = unpack_index(services.work.read(index_key(chunk.pass_id)))
         with services.objects.local_path(video.bucket, video.name, video.etag, video.version) as path:
             # From here on a stalled decoder or detector must lose its lease, so that only real progress renews it.
             progress.from_now_on_by_frames()
             results = run(
                 path,
-                media_of(taken.pass_.media or {}),
+                media_of(own.pass_.media or {}),
                 index,
                 Stretch(chunk.start, chunk.stop),
                 list(_once(stages, progress)),

@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from pipeline import analyses
 from pipeline.aggregate.feed import feed
@@ -13,6 +15,7 @@ from pipeline.catalog import OPERATIONS
 from pipeline.conduct.facts import index_key, media_of, results_prefix, unpack_index
 from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.settle import end_job, fail_jobs, settle_pass
+from pipeline.conduct.turn import Report, rested, taken
 from pipeline.detect.columns import unpack
 from pipeline.errors import JobFailed, LeaseLost
 from pipeline.faces.galleries import galleries
@@ -24,19 +27,33 @@ from pipeline.services import Services
 from pipeline.store import jobs, passes
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
+from pipeline.store.turns import Work
 
 VANISHED = "The results could not be put together: the process that did died every time."
 
 log = structlog.get_logger()
 
 
-def finish_pass(services: Services, pass_id: str, worker: str) -> bool:
-    """Whether the pass is over after this call."""
-    now, lease = utcnow(), timedelta(seconds=services.settings.lease_s)
-    with writing(services.engine) as connection:
-        pass_ = passes.claim(connection, pass_id, PassState.RUNNING, worker, now, now + lease)
+def finish_pass(services: Services, worker: str) -> Report | None:
+    """What became of the pass whose turn it was, done if it is over now; None: no pass waits for its end."""
+    pass_ = taken(services, Work.FINISH, partial(_claim, services, worker))
     if pass_ is None:
-        return False
+        return None
+    with reading(services.engine) as connection:
+        ids = [job.id for job in jobs.of_pass(connection, pass_.id)]
+    return Report(pass_.id, ids, _ended(services, pass_))
+
+
+def _claim(services: Services, worker: str, connection: Connection, pass_: Pass) -> tuple[Pass, float] | None:
+    """The pass, leased; it is charged by the length of its video."""
+    now, lease = utcnow(), timedelta(seconds=services.settings.lease_s)
+    claimed = passes.claim(connection, pass_.id, PassState.RUNNING, worker, now, now + lease)
+    return None if claimed is None else (claimed, 1.0 + (claimed.media or {}).get("duration_ms", 0))
+
+
+def _ended(services: Services, pass_: Pass) -> bool:
+    """Whether the pass is over."""
+    lease = timedelta(seconds=services.settings.lease_s)
     if pass_.attempt > 2 * services.settings.max_attempts:
         return _give_up(services, pass_, VANISHED)
 
@@ -48,17 +65,17 @@ def finish_pass(services: Services, pass_id: str, worker: str) -> bool:
         with Heartbeat(renew, services.settings.lease_s / 4) as heartbeat:
             _finish(services, pass_, heartbeat)
     except LeaseLost:
-        log.info("finish_dropped", pass_id=pass_id)
+        log.info("finish_dropped", pass_id=pass_.id)
         return False
     except Exception as error:
         # What all jobs need cannot be read; the sweeper wakes the pass again.
-        log.exception("finish_failed", pass_id=pass_id, attempt=pass_.attempt)
+        log.exception("finish_failed", pass_id=pass_.id, attempt=pass_.attempt)
         if pass_.attempt > services.settings.max_attempts:
             return _give_up(services, pass_, f"The results could not be put together: {type(error).__name__}: {error}")
     except BaseException:  # the worker is being stopped
         with writing(services.engine) as connection:
-            passes.release(connection, pass_, counts=False)
-        services.queue.wake_finish(pass_id)
+            passes.release(connection, pass_)
+        services.queue.wake_finish()
         raise
     return _close(services, pass_)
 
@@ -159,7 +176,7 @@ def _close(services: Services, pass_: Pass) -> bool:
     with writing(services.engine) as connection:
         passes.lock(connection, pass_.id)
         settle_pass(services, connection, pass_.id, now)
-        passes.release(connection, pass_)
+        passes.release(connection, pass_, rests_until=rested(services.settings, now))
         ended = passes.find(connection, pass_.id)
     over = ended is not None and ended.state is PassState.DONE
     log.info("pass_finished" if over else "pass_put_off", pass_id=pass_.id)

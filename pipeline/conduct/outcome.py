@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -10,10 +11,11 @@ from sqlalchemy import Connection
 from pipeline.catalog import OPERATIONS
 from pipeline.conduct.settle import fail_jobs, settle_pass
 from pipeline.conduct.stoppable import Unwanted
+from pipeline.conduct.turn import rested
 from pipeline.errors import JobFailed, ModelError
 from pipeline.jobs.types import Chunk, ChunkState
 from pipeline.services import Services
-from pipeline.store import jobs, passes, sweeping
+from pipeline.store import jobs, passes
 from pipeline.store.engine import writing
 from pipeline.store.metadata import utcnow
 
@@ -37,15 +39,15 @@ class Outcome:
 class _Wakes:
     """What to wake once the transaction is committed."""
 
-    chunks: list[str] = field(default_factory=list)
+    chunks: int = 0
     finish: bool = False
     delivery: bool = False
 
-    def send(self, services: Services, pass_id: str) -> None:
-        for chunk_id in self.chunks:
-            services.queue.wake_chunk(chunk_id)
+    def send(self, services: Services) -> None:
+        for _ in range(self.chunks):
+            services.queue.wake_chunk()
         if self.finish:
-            services.queue.wake_finish(pass_id)
+            services.queue.wake_finish()
         if self.delivery:
             services.queue.wake_delivery()
 
@@ -57,15 +59,14 @@ def keep(services: Services, chunk: Chunk, outcome: Outcome) -> bool:
     with writing(services.engine) as connection:
         passes.lock(connection, chunk.pass_id)
         found = {operation: dict(stages) for operation, stages in outcome.found.items()}
-        values = {"found": found, "frames_done": chunk.stop - chunk.start}
+        values: dict[str, Any] = {"found": found, "frames_done": chunk.stop - chunk.start}
         if not passes.settle_chunk(connection, chunk, target, **values):
             return False
         for operation, error in outcome.failed.items():
             _failed(services, connection, chunk, operation, error, now, wakes)
         wakes.finish = settle_pass(services, connection, chunk.pass_id, now)
-        sweeping.mark_chunks(connection, wakes.chunks, now)
     log.info("chunk_settled", state=target.value, frames=chunk.stop - chunk.start, failed=sorted(outcome.failed))
-    wakes.send(services, chunk.pass_id)
+    wakes.send(services)
     return True
 
 
@@ -84,9 +85,8 @@ def _failed(
     log.warning("analysis_failed", operation=operation, error=f"{type(error).__name__}: {error}")
     hopeless = isinstance(error, JobFailed | ModelError)
     if not hopeless and chunk.attempt < services.settings.max_attempts:
-        wakes.chunks.append(
-            passes.add_chunk(connection, chunk.pass_id, chunk.start, chunk.stop, operation, chunk.attempt)
-        )
+        passes.add_chunk(connection, chunk.pass_id, chunk.start, chunk.stop, operation, chunk.attempt)
+        wakes.chunks += 1
         return
     reason = str(error) if hopeless else worn_out(operation, chunk, f"{type(error).__name__}: {error}")
     fail_operations(services, connection, chunk.pass_id, {operation}, reason, now)
@@ -123,22 +123,22 @@ def fail_pass(services: Services, chunk: Chunk, reason: str) -> bool:
             return False
         fail_operations(services, connection, chunk.pass_id, operations, reason, now)
         ready = settle_pass(services, connection, chunk.pass_id, now)
-    _Wakes(finish=ready, delivery=True).send(services, chunk.pass_id)
+    _Wakes(finish=ready, delivery=True).send(services)
     return True
 
 
 def put_off(services: Services, chunk: Chunk, error: str) -> bool:
-    """Whether the chunk is over: False while it may be tried again, after the sweeper's pause."""
+    """Whether the chunk is over: False while it may be tried again, after a rest; then the sweeper wakes a worker."""
     if chunk.attempt >= services.settings.max_attempts:
         return fail_pass(services, chunk, worn_out(chunk.operation, chunk, error))
-    now = utcnow()
+    rests_until = rested(services.settings, utcnow())
     with writing(services.engine) as connection:
-        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, error=error, woken_at=now)
+        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, error=error, rests_until=rests_until)
     return False
 
 
 def give_back(services: Services, chunk: Chunk) -> None:
     """Lets another worker take the chunk at once; an attempt that was interrupted is not counted."""
     with writing(services.engine) as connection:
-        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, attempt=chunk.attempt - 1, woken_at=None)
-    services.queue.wake_chunk(chunk.id)
+        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, attempt=chunk.attempt - 1)
+    services.queue.wake_chunk()

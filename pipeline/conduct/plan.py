@@ -2,15 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
+from sqlalchemy import Connection
 
 from pipeline.conduct.facts import index_key, media_values, pack_index, video_metadata
 from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.limits import decode_limits
 from pipeline.conduct.settle import fail_jobs, settle_pass
+from pipeline.conduct.turn import Report, rested, taken
 from pipeline.errors import JobFailed, LeaseLost
 from pipeline.jobs.planning import stretches
 from pipeline.jobs.types import Job, JobState, Pass, PassState
@@ -19,38 +22,68 @@ from pipeline.media.types import MediaInfo
 from pipeline.objects.types import NoSuchObjectError, ObjectChangedError
 from pipeline.process import process_name
 from pipeline.services import Services
-from pipeline.store import jobs, passes, sweeping
+from pipeline.store import jobs, passes, turns
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
+from pipeline.store.turns import Work
+
+GATHERED = 1000
+"""Jobs that one transaction puts into passes, at most: others who write want their turn."""
 
 log = structlog.get_logger()
 
 
-def plan(services: Services, now: datetime | None = None) -> float:
-    """Plans all jobs that have lingered; seconds until the next one has, 0 when none waits."""
-    now = now or utcnow()
-    _gather(services, now)
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What one call of `plan` did.
+
+    Attributes:
+        report: Of the pass that was planned, if there was one.
+        wait_s: Seconds until the next job has lingered, 0 when none waits.
+    """
+
+    report: Report | None
+    wait_s: float
+
+
+def plan(services: Services, now: datetime | None = None) -> Planning:
+    """Puts all jobs that have lingered into passes, and plans the one pass whose turn it is; asks for another call while more wait."""
+    _gather(services, now or utcnow())
+    pass_ = taken(services, Work.PLAN, partial(_claim, services))
+    report = None if pass_ is None else _planned(services, pass_)
+    wait_s = _wait_s(services)
     with reading(services.engine) as connection:
-        unplanned = sweeping.unplanned_passes(connection, now)
-    for pass_id in unplanned:
-        _take(services, pass_id)
-    return _wait_s(services)
+        more = turns.more(connection, Work.PLAN, utcnow())
+    if more or (report and wait_s):
+        services.queue.wake_plan()
+    return Planning(report, wait_s)
 
 
 def _gather(services: Services, now: datetime) -> None:
     """Puts queued jobs into passes: all jobs of a video as soon as the first of them has lingered."""
     ripe = now - timedelta(seconds=services.settings.linger_s)
+    while _gathered(services, ripe, now):
+        pass
+
+
+def _gathered(services: Services, ripe: datetime, now: datetime) -> bool:
+    """Whether more jobs may be ripe than this transaction took."""
+    took = 0
     with writing(services.engine) as connection:
-        for group in _groups(jobs.waiting(connection)):
+        waiting = jobs.waiting(connection, GATHERED)
+        for group in _groups(waiting):
             if min(job.created_at for job in group) > ripe:
                 continue
-            pass_id = passes.add(connection, group[0].video, max(job.priority for job in group), now)
+            first = group[0]
+            pass_id = passes.add(connection, first.account, first.video, max(job.priority for job in group), now)
             for job in group:
                 jobs.join(connection, job, pass_id)
+            took += len(group)
+    return took == GATHERED
 
 
 def _groups(waiting: Iterable[Job]) -> Iterable[list[Job]]:
-    """Jobs of one account that see the same content, most urgent group first."""
+    """Jobs of one account that see the same content."""
     groups: dict[object, list[Job]] = defaultdict(list)
     for job in waiting:
         groups[job.account, job.video].append(job)
@@ -59,53 +92,62 @@ def _groups(waiting: Iterable[Job]) -> Iterable[list[Job]]:
 
 def _wait_s(services: Services) -> float:
     with reading(services.engine) as connection:
-        waiting = jobs.waiting(connection)
-    if not waiting:
+        oldest = jobs.oldest_waiting(connection)
+    if oldest is None:
         return 0.0
-    oldest = min(job.created_at for job in waiting)
     left = oldest + timedelta(seconds=services.settings.linger_s) - utcnow()
     return max(left.total_seconds(), 0.001)
 
 
-def _take(services: Services, pass_id: str) -> None:
-    """Plans a pass unless somebody else does."""
+def _claim(services: Services, connection: Connection, pass_: Pass) -> tuple[Pass, float] | None:
+    """The pass, leased; every probe is charged alike."""
     now, lease = utcnow(), timedelta(seconds=services.settings.lease_s)
-    with writing(services.engine) as connection:
-        pass_ = passes.claim(connection, pass_id, PassState.PLANNING, process_name(), now, now + lease)
-    if pass_ is None:
-        return
+    claimed = passes.claim(connection, pass_.id, PassState.PLANNING, process_name(), now, now + lease)
+    return None if claimed is None else (claimed, 1.0)
+
+
+def _planned(services: Services, pass_: Pass) -> Report:
+    """What became of the pass."""
+    with reading(services.engine) as connection:
+        ids = [job.id for job in jobs.of_pass(connection, pass_.id)]
+    cut = _tried(services, pass_)
+    return Report(pass_.id, ids, cut is not None, chunks=cut)
+
+
+def _tried(services: Services, pass_: Pass) -> int | None:
+    """The number of chunks, 0 of a video that cannot be analysed; None: the pass is to be planned again."""
     if pass_.attempt > services.settings.max_attempts:
-        _fail(services, pass_, "The video could not be opened: the process that read it died every time.")
-        return
+        return _fail(services, pass_, "The video could not be opened: the process that read it died every time.")
     try:
-        _plan_pass(services, pass_)
+        return _plan_pass(services, pass_)
     except JobFailed as error:
-        _fail(services, pass_, str(error))
+        return _fail(services, pass_, str(error))
     except (NoSuchObjectError, ObjectChangedError):
-        _fail(services, pass_, "The video was removed or replaced while the job waited; start the job again.")
+        return _fail(services, pass_, "The video was removed or replaced while the job waited; start the job again.")
     except LeaseLost:
         log.info("planning_dropped", pass_id=pass_.id)
+        return None
     except Exception as error:
         log.exception("planning_failed", pass_id=pass_.id, attempt=pass_.attempt)
-        _put_off(services, pass_, error)
+        return _put_off(services, pass_, error)
     except BaseException:  # the worker is being stopped
         with writing(services.engine) as connection:
-            passes.release(connection, pass_, counts=False)
+            passes.release(connection, pass_)
         services.queue.wake_plan()
         raise
 
 
-def _put_off(services: Services, pass_: Pass, error: Exception) -> None:
+def _put_off(services: Services, pass_: Pass, error: Exception) -> int | None:
     """The sweeper wakes planning again, until the pass has failed as often as it may; other passes must not suffer."""
     if pass_.attempt >= services.settings.max_attempts:
         last = f"{type(error).__name__}: {error}"
-        _fail(services, pass_, f"The video could not be opened in {pass_.attempt} tries. Last error: {last}")
-        return
+        return _fail(services, pass_, f"The video could not be opened in {pass_.attempt} tries. Last error: {last}")
     with writing(services.engine) as connection:
-        passes.release(connection, pass_)
+        passes.release(connection, pass_, rests_until=rested(services.settings, utcnow()))
+    return None
 
 
-def _plan_pass(services: Services, pass_: Pass) -> None:
+def _plan_pass(services: Services, pass_: Pass) -> int:
     settings, video = services.settings, pass_.video
 
     def renew() -> bool:
@@ -122,6 +164,7 @@ def _plan_pass(services: Services, pass_: Pass) -> None:
         services.work.put(index_key(pass_.id), pack_index(index))
     cuts = [(stretch.start, stretch.stop) for stretch in stretches(media, index, settings.chunk_s)]
     _run(services, replace(pass_, video=video), media, cuts)
+    return len(cuts)
 
 
 def _run(services: Services, pass_: Pass, media: MediaInfo, cuts: Sequence[tuple[int, int]]) -> None:
@@ -129,19 +172,18 @@ def _run(services: Services, pass_: Pass, media: MediaInfo, cuts: Sequence[tuple
     now = utcnow()
     with writing(services.engine) as connection:
         passes.lock(connection, pass_.id)
-        if not passes.planned(connection, pass_, pass_.video, media_values(media), cuts):
+        if not passes.planned(connection, pass_, pass_.video, media_values(media), cuts, now):
             raise LeaseLost
         for job in jobs.of_pass(connection, pass_.id):
             jobs.move(connection, job, JobState.RUNNING, started_at=now, video_metadata=video_metadata(media))
         settle_pass(services, connection, pass_.id, now)
-        asleep = passes.chunks_of(connection, pass_.id)
-        sweeping.mark_chunks(connection, [chunk.id for chunk in asleep], now)
     log.info("pass_planned", pass_id=pass_.id, chunks=len(cuts), frames=cuts[-1][1])
-    for chunk in asleep:
-        services.queue.wake_chunk(chunk.id, pass_.priority)
+    for _ in cuts:
+        services.queue.wake_chunk()
 
 
-def _fail(services: Services, pass_: Pass, reason: str) -> None:
+def _fail(services: Services, pass_: Pass, reason: str) -> int:
+    """Ends the jobs of the pass, which then has no chunks."""
     now = utcnow()
     with writing(services.engine) as connection:
         passes.lock(connection, pass_.id)
@@ -149,3 +191,4 @@ def _fail(services: Services, pass_: Pass, reason: str) -> None:
             fail_jobs(services, connection, jobs.of_pass(connection, pass_.id), reason, now)
             settle_pass(services, connection, pass_.id, now)
     services.queue.wake_delivery()
+    return 0

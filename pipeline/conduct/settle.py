@@ -45,7 +45,7 @@ def settle_pass(services: Services, connection: Connection, pass_id: str, now: d
     if not needed:
         passes.close(connection, pass_id, now + timedelta(seconds=services.settings.lease_s))
         return False
-    left = passes.recount(connection, pass_id)
+    left = passes.recount(connection, pass_id, now)
     pass_ = passes.find(connection, pass_id)
     return pass_ is not None and pass_.state is PassState.RUNNING and left == 0
 

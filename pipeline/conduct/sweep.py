@@ -14,12 +14,15 @@ from pipeline.faces.files import prune
 from pipeline.jobs.types import Chunk, ChunkState
 from pipeline.notify import retention
 from pipeline.services import Services
-from pipeline.store import collections, jobs, once, passes, sweeping
+from pipeline.store import collections, jobs, once, passes, sweeping, turns
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
+from pipeline.store.turns import Work
 
-WAKES = 32
-"""Wake-ups repeated in one sweep, at most: a long queue needs no reminder of its end, and must not flood the broker."""
+WAKES = 1000
+"""Messages that lie in the broker while chunks wait, at most, as far as the sweeper fills up: nobody has that many idle workers."""
+FINISHES = 32
+"""Wake-ups for passes repeated in one sweep, at most."""
 BATCH = 500
 FACES = 10_000
 """Faces of deleted collections that one transaction removes, and"""
@@ -90,25 +93,32 @@ def _bury(services: Services, connection: Connection, chunk: Chunk, now: datetim
         wanted = None if chunk.operation is None else {chunk.operation}
         fail_operations(services, connection, chunk.pass_id, wanted, worn_out(chunk.operation, chunk, LOST), now)
     else:
-        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, lost=lost, error=LOST, woken_at=None)
+        passes.settle_chunk(connection, chunk, ChunkState.QUEUED, lost=lost, error=LOST)
 
 
 def _repeat_wakes(services: Services, now: datetime) -> int:
     before = now - timedelta(seconds=services.settings.lease_s / 2)
     with writing(services.engine) as connection:
-        chunks = sweeping.sleeping_chunks(connection, before, now, WAKES)
-    # Another transaction: whoever holds chunks must not wait for a pass.
-    with writing(services.engine) as connection:
-        ready = sweeping.ready_passes(connection, before, now, WAKES)
-        plannable = bool(sweeping.unplanned_passes(connection, now)) or bool(jobs.waiting(connection))
-    for chunk_id, priority in chunks:
-        services.queue.wake_chunk(chunk_id, priority)
-    for pass_id in ready:
-        services.queue.wake_finish(pass_id)
+        ready = len(sweeping.ready_passes(connection, before, now, FINISHES))
+        plannable = turns.more(connection, Work.PLAN, now) or jobs.oldest_waiting(connection) is not None
+    lost = _lost_wakes(services, now)
+    for _ in range(lost):
+        services.queue.wake_chunk()
+    for _ in range(ready):
+        services.queue.wake_finish()
     if plannable:
         services.queue.wake_plan()
     services.queue.wake_delivery()
-    return len(chunks) + len(ready)
+    return lost + ready
+
+
+def _lost_wakes(services: Services, now: datetime) -> int:
+    """How many messages are missing in the broker, so that every chunk that waits has one; none while it is away."""
+    there = services.queue.waiting_chunks()
+    if there is None:
+        return 0
+    with reading(services.engine) as connection:
+        return max(0, sweeping.takeable_chunks(connection, now, WAKES) - there)
 
 
 def _delete_passes(services: Services, now: datetime) -> int:
@@ -131,7 +141,7 @@ def _delete_jobs(services: Services, now: datetime) -> int:
         services.work.delete_prefix(results_prefix(job_id))
     with writing(services.engine) as connection:
         jobs.forget(connection, expired, now)
-        retention.forget(connection, now, services.settings.retention)
+        retention.forget(connection, now, services.settings.retention, services.settings.dead_letter_retention)
     return len(expired)
 
 

@@ -11,11 +11,14 @@ class JobQueue(Protocol):
     def wake_plan(self, delay_s: float = 0.0) -> None:
         """Lets a worker call `plan`, if possible after `delay_s` seconds."""
 
-    def wake_chunk(self, chunk_id: str, priority: int = 0) -> None:
-        """Lets a worker call `analyze_chunk`; a higher priority goes first where the broker knows priorities."""
+    def wake_chunk(self) -> None:
+        """Lets a worker call `analyze_chunk`: it is somebody's turn, and the worker asks the database whose."""
 
-    def wake_finish(self, pass_id: str) -> None:
-        """Lets a worker call `finish_pass`."""
+    def waiting_chunks(self) -> int | None:
+        """How many of these wake-ups no worker has taken yet; None: the broker is away."""
+
+    def wake_finish(self) -> None:
+        """Lets a worker call `finish_pass`, for the pass whose turn it is."""
 
     def wake_delivery(self) -> None:
         """Lets a worker deliver the notifications that are due."""

@@ -153,16 +153,18 @@ class Pass:
 
     Attributes:
         id: 32 hexadecimal digits.
+        account: Whose jobs share it.
         video: What is decoded; its etag is the one found when planning.
         state: Where the pass is.
         attempt: How often a worker took the pass, to plan or to finish it.
-        lease_until: Until when the worker that took it owns it.
+        lease_until: Until when the worker that took it owns it; without one, until when it rests.
         media: `MediaInfo` as plain values; None while planning.
         chunks_left: Chunks that are not settled; at 0 the pass can be finished.
         priority: Highest of its jobs.
     """
 
     id: str
+    account: str
     video: VideoRef
     state: PassState
     attempt: int
@@ -185,7 +187,7 @@ class Chunk:
         state: Where the chunk is.
         attempt: How often a worker took it; every write of a worker carries it.
         lost: How many of these workers vanished.
-        lease_until: Until when the worker that took it owns it.
+        lease_until: Until when the worker that took it owns it; of a queued one, until when it rests.
         frames_done: Progress of the present attempt.
         found: Operation -> stage key -> key of the detections in the work store.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal_column, select, update
 
 from pipeline.jobs.types import OPEN_JOBS, Job, JobState, sources
 from pipeline.store.rows import job_of, job_values
@@ -122,17 +122,26 @@ def forget(connection: Connection, job_ids: Sequence[str], now: datetime) -> Non
     connection.execute(delete(jobs).where(jobs.c.id.in_(job_ids), jobs.c.expires_at <= now))
 
 
-def waiting(connection: Connection) -> list[Job]:
-    """Queued jobs that are part of no pass and that no other transaction is taking, most urgent first."""
-    query = select(jobs).where(jobs.c.state == JobState.QUEUED, jobs.c.pass_id.is_(None))
-    query = query.order_by(jobs.c.priority.desc(), jobs.c.created_at).with_for_update(skip_locked=True)
-    return [job_of(row) for row in connection.execute(query).mappings()]
+def waiting(connection: Connection, limit: int) -> list[Job]:
+    """Queued jobs that are part of no pass and that no other transaction is taking, oldest first."""
+    query = select(jobs).where(*_unplanned()).order_by(jobs.c.created_at).limit(limit)
+    return [job_of(row) for row in connection.execute(query.with_for_update(skip_locked=True)).mappings()]
+
+
+def oldest_waiting(connection: Connection) -> datetime | None:
+    """When the oldest job that is part of no pass was submitted."""
+    return connection.execute(select(func.min(jobs.c.created_at)).where(*_unplanned())).scalar()
 
 
 def join(connection: Connection, job: Job, pass_id: str) -> None:
     """Makes a waiting job part of a pass; what the pass writes for it carries the new attempt."""
     mine = (jobs.c.id == job.id, jobs.c.pass_id.is_(None))
     connection.execute(update(jobs).where(*mine).values(pass_id=pass_id, attempt=job.attempt + 1))
+
+
+def _unplanned() -> tuple[ColumnElement[bool], ...]:
+    """As the partial index says it, with constants that every planner can compare."""
+    return (jobs.c.state == literal_column("'QUEUED'"), jobs.c.pass_id.is_(None))
 
 
 def _result_set(row: Mapping[Any, Any]) -> ResultSet:

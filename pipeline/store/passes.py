@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from pipeline.jobs.types import OPEN_CHUNKS, Chunk, ChunkState, Pass, PassState, VideoRef, sources
+from pipeline.store import turns
 from pipeline.store.rows import chunk_of, pass_of, video_values
 from pipeline.store.schema import chunks, passes
 
@@ -20,14 +21,12 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def add(connection: Connection, video: VideoRef, priority: int, now: datetime) -> str:
-    """The id of a new pass, to be planned."""
+def add(connection: Connection, account: str, video: VideoRef, priority: int, now: datetime) -> str:
+    """The id of a new pass, to be planned when it is the account's turn."""
     pass_id = new_id()
-    connection.execute(
-        insert(passes).values(
-            id=pass_id, state=PassState.PLANNING, priority=priority, created_at=now, **video_values(video)
-        )
-    )
+    values = {"account": account, "priority": priority, "created_at": now, "served_at": now, **video_values(video)}
+    connection.execute(insert(passes).values(id=pass_id, state=PassState.PLANNING, **values))
+    turns.enter(connection, account)
     return pass_id
 
 
@@ -55,29 +54,41 @@ def claim(
     return None if row is None else pass_of(row)
 
 
+def rank(connection: Connection, pass_id: str, priority: int) -> None:
+    """Gives the pass another priority among those of its account."""
+    connection.execute(update(passes).where(passes.c.id == pass_id).values(priority=priority))
+
+
 def renew(connection: Connection, pass_: Pass, until: datetime) -> bool:
     """Whether the pass is still leased to the attempt in `pass_`; the lease then lasts until `until`."""
     renewed = update(passes).where(*_held(pass_)).values(lease_until=until)
     return connection.execute(renewed).rowcount == 1
 
 
-def release(connection: Connection, pass_: Pass, *, counts: bool = True) -> None:
-    """Gives the lease back; an attempt that was only interrupted does not count."""
-    attempt = pass_.attempt if counts else pass_.attempt - 1
-    free = {"lease_until": None, "owner": None, "attempt": attempt}
-    connection.execute(update(passes).where(*_held(pass_)).values(free if counts else {**free, "woken_at": None}))
+def release(connection: Connection, pass_: Pass, *, rests_until: datetime | None = None) -> None:
+    """Gives the lease back: after a failure until it is tried again, else at once, and the attempt, only interrupted, does not count."""
+    if rests_until is None:
+        free: dict[str, Any] = {"lease_until": None, "owner": None, "attempt": pass_.attempt - 1, "woken_at": None}
+    else:
+        free = {"lease_until": rests_until, "owner": None}
+    connection.execute(update(passes).where(*_held(pass_)).values(free))
 
 
 def planned(
-    connection: Connection, pass_: Pass, video: VideoRef, media: Mapping[str, Any], cuts: Sequence[tuple[int, int]]
+    connection: Connection,
+    pass_: Pass,
+    video: VideoRef,
+    media: Mapping[str, Any],
+    cuts: Sequence[tuple[int, int]],
+    now: datetime,
 ) -> bool:
     """Whether the pass now runs with these chunks; not if the attempt lost its lease."""
     values = {"state": PassState.RUNNING, "media": dict(media), "chunks_left": len(cuts), "lease_until": None}
-    running = update(passes).where(*_held(pass_)).values(**values, **video_values(video))
+    running = update(passes).where(*_held(pass_)).values(**values, **video_values(video), served_at=now)
     if connection.execute(running).rowcount == 0:
         return False
-    for start, stop in cuts:
-        add_chunk(connection, pass_.id, start, stop)
+    rows = [{**_new_chunk(pass_.id, start, stop), "operation": None, "attempt": 0} for start, stop in cuts]
+    connection.execute(insert(chunks), rows)
     return True
 
 
@@ -87,11 +98,11 @@ def close(connection: Connection, pass_id: str, until: datetime) -> None:
     connection.execute(over.values(state=PassState.DONE, lease_until=until, chunks_left=0))
 
 
-def recount(connection: Connection, pass_id: str) -> int:
-    """How many chunks of the pass are open; the pass remembers it."""
+def recount(connection: Connection, pass_id: str, now: datetime) -> int:
+    """How many chunks of the pass are open; the pass remembers it, and that it was served now."""
     open_ones = (chunks.c.pass_id == pass_id, chunks.c.state.in_(OPEN_CHUNKS))
     left = connection.execute(select(func.count()).select_from(chunks).where(*open_ones)).scalar_one()
-    connection.execute(update(passes).where(passes.c.id == pass_id).values(chunks_left=left))
+    connection.execute(update(passes).where(passes.c.id == pass_id).values(chunks_left=left, served_at=now))
     return left
 
 
@@ -99,10 +110,13 @@ def add_chunk(
     connection: Connection, pass_id: str, start: int, stop: int, operation: str | None = None, attempt: int = 0
 ) -> str:
     """The id of a new chunk that waits for a worker."""
-    chunk_id = new_id()
-    values = {"pass_id": pass_id, "start": start, "stop": stop, "operation": operation, "attempt": attempt}
-    connection.execute(insert(chunks).values(id=chunk_id, state=ChunkState.QUEUED, **values))
-    return chunk_id
+    row = _new_chunk(pass_id, start, stop)
+    connection.execute(insert(chunks).values(**row, operation=operation, attempt=attempt))
+    return str(row["id"])
+
+
+def _new_chunk(pass_id: str, start: int, stop: int) -> dict[str, Any]:
+    return {"id": new_id(), "pass_id": pass_id, "start": start, "stop": stop, "state": ChunkState.QUEUED}
 
 
 def find_chunk(connection: Connection, chunk_id: str) -> Chunk | None:
@@ -117,12 +131,16 @@ def chunks_of(connection: Connection, pass_id: str) -> list[Chunk]:
     return [chunk_of(row) for row in connection.execute(query).mappings()]
 
 
-def claim_chunk(connection: Connection, chunk_id: str, owner: str, until: datetime) -> Chunk | None:
-    """The chunk, leased to `owner`; None if it does not wait for a worker."""
-    waiting = (chunks.c.id == chunk_id, chunks.c.state == ChunkState.QUEUED)
+def claim_chunk(connection: Connection, pass_id: str, owner: str, now: datetime, until: datetime) -> Chunk | None:
+    """The first chunk of the pass, in the order of the video, that waits for a worker, leased to `owner`."""
+    first = select(chunks.c.id).where(chunks.c.pass_id == pass_id, *turns.queued_chunk(now))
+    first = first.order_by(chunks.c.start, chunks.c.id).limit(1)
+    waiting = (chunks.c.id == first.scalar_subquery(), chunks.c.state == ChunkState.QUEUED)
     values = {"state": ChunkState.RUNNING, "owner": owner, "lease_until": until, "frames_done": 0}
     taken = update(chunks).where(*waiting).values(attempt=chunks.c.attempt + 1, **values)
     row = connection.execute(taken.returning(*chunks.c)).mappings().first()
+    if row is not None:
+        connection.execute(update(passes).where(passes.c.id == pass_id).values(served_at=now))
     return None if row is None else chunk_of(row)
 
 
@@ -132,11 +150,13 @@ def renew_chunk(connection: Connection, chunk: Chunk, frames_done: int, until: d
     return connection.execute(renewed).rowcount == 1
 
 
-def settle_chunk(connection: Connection, chunk: Chunk, target: ChunkState, **values: Any) -> bool:
-    """Whether the attempt in `chunk` still owned it; it then leaves RUNNING for `target`."""
+def settle_chunk(
+    connection: Connection, chunk: Chunk, target: ChunkState, *, rests_until: datetime | None = None, **values: Any
+) -> bool:
+    """Whether the attempt in `chunk` still owned it; it then leaves RUNNING for `target`, where it may rest before the next attempt."""
     assert target in sources_of_running()
     settled = update(chunks).where(*_held_chunk(chunk))
-    return connection.execute(settled.values(state=target, lease_until=None, **values)).rowcount == 1
+    return connection.execute(settled.values(state=target, lease_until=rests_until, **values)).rowcount == 1
 
 
 def sources_of_running() -> frozenset[ChunkState]:

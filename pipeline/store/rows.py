@@ -11,7 +11,7 @@ _JOB = (
     "id", "account", "operation", "parameters", "created_at", "attempt", "priority", "token", "request_hash", "job_tag",
     "topic_arn", "pass_id", "status_message", "video_metadata", "summary", "started_at", "finished_at", "expires_at",
 )  # fmt: skip
-_PASS = ("id", "attempt", "lease_until", "media", "chunks_left", "priority")
+_PASS = ("id", "account", "attempt", "lease_until", "media", "chunks_left", "priority")
 _CHUNK = ("id", "pass_id", "operation", "start", "stop", "attempt", "lost", "lease_until", "frames_done", "found")
 
 

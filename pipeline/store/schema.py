@@ -1,10 +1,11 @@
-"""Tables of access keys, jobs, passes, chunks and result sets; `jobs.types` says what the columns mean."""
+"""Tables of access keys, jobs, passes, chunks, turns and result sets; `jobs.types` says what the columns mean."""
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -12,9 +13,18 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from pipeline.store.metadata import Moment, metadata
+
+
+def _some(name: str, columns: tuple[str, ...], where: str) -> Index:
+    """An index of the rows of which this holds."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+_TURN = ("account", "priority", "served_at")
 
 access_keys = Table(
     "access_keys",
@@ -29,6 +39,7 @@ passes = Table(
     "passes",
     metadata,
     Column("id", String(32), primary_key=True),
+    Column("account", String(12), nullable=False, server_default=""),
     Column("bucket", String(255), nullable=False),
     Column("name", String(1024), nullable=False),
     Column("version", String(1024)),
@@ -43,8 +54,12 @@ passes = Table(
     Column("priority", Integer, nullable=False, default=0),
     Column("created_at", Moment, nullable=False),
     Column("woken_at", Moment, comment="last wake-up that was sent for it"),
+    Column("served_at", Moment, comment="when a worker last took or ended a part of it, at first when it began"),
     CheckConstraint("chunks_left >= 0", name="chunks_left"),
     Index("ix_passes_state", "state"),
+    _some("ix_passes_to_plan", _TURN, "state = 'PLANNING'"),
+    _some("ix_passes_to_analyze", _TURN, "state = 'RUNNING' AND chunks_left > 0"),
+    _some("ix_passes_to_finish", _TURN, "state = 'RUNNING' AND chunks_left = 0"),
 )
 
 jobs = Table(
@@ -77,6 +92,8 @@ jobs = Table(
     # A null token collides with nothing; a living one makes a second submission of it impossible.
     UniqueConstraint("account", "operation", "token", name="uq_jobs_token"),
     Index("ix_jobs_state", "state", "created_at"),
+    _some("ix_jobs_unplanned", ("created_at",), "state = 'QUEUED' AND pass_id IS NULL"),
+    _some("ix_jobs_open", ("account",), "state IN ('QUEUED', 'RUNNING')"),
     Index("ix_jobs_pass_id", "pass_id"),
     Index("ix_jobs_expires_at", "expires_at"),
     Index("ix_jobs_account", "account", "created_at"),
@@ -98,10 +115,18 @@ chunks = Table(
     Column("frames_done", Integer, nullable=False, default=0),
     Column("found", JSON, nullable=False, default=dict),
     Column("error", Text, comment="what went wrong last"),
-    Column("woken_at", Moment, comment="last wake-up that was sent for it"),
     CheckConstraint("start < stop", name="stretch"),
-    Index("ix_chunks_pass_id", "pass_id", "start"),
+    Index("ix_chunks_pass_id", "pass_id", "state", "start"),
     Index("ix_chunks_state", "state", "lease_until"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("work", String(8), primary_key=True),
+    Column("account", String(12), primary_key=True),
+    Column("begun", Float(53), nullable=False, comment="charge at which its last turn began"),
+    Column("due", Float(53), nullable=False, comment="charge at which its next turn begins, if that is not past"),
 )
 
 result_sets = Table(

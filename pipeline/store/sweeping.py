@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from pipeline.jobs.types import Chunk, ChunkState, PassState
+from pipeline.store import turns
 from pipeline.store.rows import chunk_of
 from pipeline.store.schema import chunks, passes
 
@@ -24,25 +25,10 @@ def still_dead(connection: Connection, chunk: Chunk, now: datetime) -> bool:
     return connection.execute(query).first() is not None
 
 
-def sleeping_chunks(connection: Connection, woken_before: datetime, now: datetime, limit: int) -> list[tuple[str, int]]:
-    """Id and priority of those of the first `limit` waiting chunks for which no wake-up was sent lately.
-
-    Marks them as woken `now`. Chunks behind them need no reminder: their turn has not come.
-    """
-    asleep = or_(chunks.c.woken_at.is_(None), chunks.c.woken_at <= woken_before)
-    urgent_first = (passes.c.priority.desc(), passes.c.created_at, chunks.c.start)
-    query = select(chunks.c.id, passes.c.priority).join(passes, passes.c.id == chunks.c.pass_id).order_by(*urgent_first)
-    query = query.where(chunks.c.state == ChunkState.QUEUED)
-    first = query.with_only_columns(chunks.c.id).limit(limit).subquery()
-    query = query.where(asleep, chunks.c.id.in_(select(first.c.id))).with_for_update(skip_locked=True, of=chunks)
-    found = [(row.id, row.priority) for row in connection.execute(query)]
-    mark_chunks(connection, [chunk_id for chunk_id, _ in found], now)
-    return found
-
-
-def mark_chunks(connection: Connection, chunk_ids: Sequence[str], now: datetime) -> None:
-    """Remembers that wake-ups for these chunks were sent."""
-    connection.execute(update(chunks).where(chunks.c.id.in_(chunk_ids)).values(woken_at=now))
+def takeable_chunks(connection: Connection, now: datetime, limit: int) -> int:
+    """How many chunks a worker could take now; counted no further than `limit`."""
+    some = select(chunks.c.id).where(*turns.queued_chunk(now)).limit(limit).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
 def ready_passes(connection: Connection, woken_before: datetime, now: datetime, limit: int) -> list[str]:
@@ -54,12 +40,6 @@ def ready_passes(connection: Connection, woken_before: datetime, now: datetime, 
     found = list(connection.execute(query).scalars())
     connection.execute(update(passes).where(passes.c.id.in_(found)).values(woken_at=now))
     return found
-
-
-def unplanned_passes(connection: Connection, now: datetime) -> list[str]:
-    """Ids of passes that nobody is planning."""
-    free = or_(passes.c.lease_until.is_(None), passes.c.lease_until <= now)
-    return list(connection.execute(select(passes.c.id).where(passes.c.state == PassState.PLANNING, free)).scalars())
 
 
 def finished_passes(connection: Connection, now: datetime, limit: int) -> list[str]:

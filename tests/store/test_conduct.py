@@ -11,7 +11,7 @@ from pipeline.conduct.answer import answer
 from pipeline.conduct.chunk import analyze_chunk
 from pipeline.conduct.finish import finish_pass
 from pipeline.conduct.listing import show_job
-from pipeline.conduct.plan import plan
+from pipeline.conduct.plan import Planning, plan
 from pipeline.jobs.types import ChunkState, JobState
 from pipeline.services import Services
 from pipeline.store import passes
@@ -21,7 +21,18 @@ from pipeline.store.notify_schema import notifications
 from pipeline.store.schema import chunks
 from pipeline.store.schema import passes as passes_table
 from tests.support.brightness import BRIGHTNESS, CONTRAST, NoModels, Watch, watch
-from tests.support.conducting import VIDEO, WORKER, drain, items, job, start
+from tests.support.conducting import (
+    VIDEO,
+    WORKER,
+    analyze,
+    chunk_ids,
+    drain,
+    finish,
+    items,
+    job,
+    rest,
+    start,
+)
 from tests.support.databases import database_url, engine, postgres_server
 from tests.support.jobs_installation import ACCOUNT, RememberingQueue, queue, services
 from tests.support.small_video import write_video
@@ -104,17 +115,16 @@ def test_other_accounts_never_share_a_pass(services: Services, queue: Rememberin
 def test_a_new_job_waits_for_others(services: Services) -> None:
     patient = replace(services, settings=services.settings.model_copy(update={"linger_s": 60.0}))
     start(patient, BRIGHTNESS)
-    assert 0 < plan(patient) <= 60
+    assert 0 < plan(patient).wait_s <= 60
     assert _count(services, passes_table) == 0
-    assert plan(patient, utcnow() + timedelta(seconds=61)) == 0
+    assert plan(patient, utcnow() + timedelta(seconds=61)).wait_s == 0
     assert _count(services, passes_table) == 1
 
 
 def test_completion_is_announced_once(services: Services, queue: RememberingQueue) -> None:
     job_id = start(services, BRIGHTNESS, NotificationChannel=CHANNEL)
     drain(services, queue)
-    pass_id = _pass_id(services, job_id)
-    assert not finish_pass(services, pass_id, WORKER)
+    assert finish_pass(services, WORKER) is None
     with reading(services.engine) as connection:
         (row,) = connection.execute(select(notifications)).mappings()
     assert row["topic_arn"] == TOPIC
@@ -125,19 +135,34 @@ def test_repeated_wake_ups_are_harmless(services: Services, queue: RememberingQu
     job_id = start(services, BRIGHTNESS)
     plan(services)
     plan(services)
-    woken = list(queue.chunks)
-    assert len(woken) == 4
-    assert all(analyze_chunk(services, NoModels(), chunk_id, WORKER) for chunk_id in woken)
-    assert not any(analyze_chunk(services, NoModels(), chunk_id, WORKER) for chunk_id in woken)
-    assert queue.finishes == [_pass_id(services, job_id)]
+    assert queue.chunks == 4
+    assert all(analyze(services) for _ in range(4))
+    assert not any(analyze(services) for _ in range(4))
+    assert queue.finishes == 1
     drain(services, queue)
     assert watch.seen == {"brightness": 40}
     assert len(items(services, BRIGHTNESS, job_id)) == 40
 
 
-def test_unknown_chunks_and_passes_are_ignored(services: Services) -> None:
-    assert not analyze_chunk(services, NoModels(), "none", WORKER)
-    assert not finish_pass(services, "none", WORKER)
+def test_workers_that_are_woken_for_nothing_do_nothing(services: Services) -> None:
+    assert analyze_chunk(services, NoModels(), WORKER) is None
+    assert finish_pass(services, WORKER) is None
+    assert plan(services) == Planning(None, 0.0)
+
+
+def test_workers_tell_what_they_did(services: Services, queue: RememberingQueue) -> None:
+    job_id = start(services, BRIGHTNESS)
+    planned = plan(services).report
+    assert planned is not None
+    pass_id = _pass_id(services, job_id)
+    assert planned.facts == {"jobs": [job_id], "pass": pass_id, "done": True, "chunks": 4}
+    reports = [analyze_chunk(services, NoModels(), WORKER) for _ in range(4)]
+    told = [report.facts for report in reports if report]
+    assert [facts["chunk"] for facts in told] == ["0-10", "10-20", "20-30", "30-40"]
+    assert all(facts["jobs"] == [job_id] and facts["frames"] == 10 and facts["pass"] == pass_id for facts in told)
+    finished = finish_pass(services, WORKER)
+    assert finished is not None
+    assert finished.facts == {"jobs": [job_id], "pass": pass_id, "done": True}
 
 
 @pytest.mark.parametrize("content", [b"this is no video", b"\0" * 5000])
@@ -225,8 +250,11 @@ def test_results_that_cannot_be_put_together_fail_their_own_job_only(
     drain(services, queue)
     assert len(items(services, BRIGHTNESS, good)) == 40
     assert job(services, bad).state is JobState.RUNNING
-    pass_id = _pass_id(services, bad)
-    ended = [finish_pass(services, pass_id, WORKER) for _ in range(services.settings.max_attempts - 1)]
+    ended = []
+    for _ in range(services.settings.max_attempts - 1):
+        assert finish_pass(services, WORKER) is None
+        rest(services)
+        ended.append(finish(services))
     assert ended == [False, True]
     failed = job(services, bad)
     assert failed.state is JobState.FAILED
@@ -237,7 +265,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(services: Services, queue: 
     whole = replace(services, settings=services.settings.model_copy(update={"chunk_s": 100.0}))
     job_id = start(whole, BRIGHTNESS)
     plan(whole)
-    (chunk_id,) = queue.chunks
+    (chunk_id,) = chunk_ids(services)
     queue.forget()
 
     def steal() -> None:
@@ -247,10 +275,10 @@ def test_a_worker_that_lost_its_lease_writes_nothing(services: Services, queue: 
             late = passes.find_chunk(connection, chunk_id)
             assert late is not None
             assert passes.settle_chunk(connection, late, ChunkState.QUEUED)
-        assert analyze_chunk(services, NoModels(), chunk_id, "second")
+        assert analyze(services, "second")
 
     watch.at_batch["brightness"] = steal
-    assert not analyze_chunk(services, NoModels(), chunk_id, "first")
+    assert not analyze(services, "first")
     drain(services, queue)
     assert len(items(services, BRIGHTNESS, job_id)) == 40
     with reading(services.engine) as connection:
@@ -268,9 +296,10 @@ def test_a_stopped_worker_gives_its_chunk_back(services: Services, queue: Rememb
         raise SystemExit
 
     watch.at_batch["brightness"] = stop
+    queue.chunks -= 1
     with pytest.raises(SystemExit):
-        analyze_chunk(services, NoModels(), queue.chunks.pop(0), WORKER)
-    assert len(queue.chunks) == 4
+        analyze(services)
+    assert queue.chunks == len(chunk_ids(services)) == 4
     drain(services, queue)
     assert len(items(services, BRIGHTNESS, job_id)) == 40
 
@@ -281,7 +310,7 @@ def test_progress_is_shown(services: Services, queue: RememberingQueue) -> None:
     assert view is not None
     assert (view.frames_done, view.frames_planned, view.ratio) == (0, 0, 0.0)
     plan(services)
-    analyze_chunk(services, NoModels(), queue.chunks.pop(0), WORKER)
+    analyze(services)
     view = show_job(services, job_id)
     assert view is not None
     assert (view.frames_done, view.frames_planned, view.ratio) == (10, 40, 0.25)

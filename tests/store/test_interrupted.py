@@ -9,9 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.conduct.cancel import cancel, retry
-from pipeline.conduct.chunk import analyze_chunk
 from pipeline.conduct.facts import index_key
-from pipeline.conduct.finish import finish_pass
 from pipeline.conduct.plan import plan
 from pipeline.conduct.sweep import sweep
 from pipeline.jobs.types import JobState
@@ -21,8 +19,8 @@ from pipeline.services import Services
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 from pipeline.store.notify_schema import notifications
-from tests.support.brightness import BRIGHTNESS, CONTRAST, NoModels, Watch, watch
-from tests.support.conducting import WORKER, drain, items, job, start
+from tests.support.brightness import BRIGHTNESS, CONTRAST, Watch, watch
+from tests.support.conducting import analyze, drain, finish, items, job, rest, start
 from tests.support.databases import database_url, engine, postgres_server
 from tests.support.jobs_installation import ACCOUNT, RememberingQueue, queue, services
 from tests.support.small_video import write_video
@@ -80,7 +78,7 @@ def test_stopping_workers_never_counts_against_a_chunk(
     watch.at_batch["brightness"] = leave
     for _ in range(OFTEN):
         with pytest.raises(SystemExit):
-            analyze_chunk(services, NoModels(), queue.chunks.pop(), WORKER)
+            analyze(services)
     watch.at_batch.clear()
     drain(services, queue)
     assert len(items(services, BRIGHTNESS, job_id)) == 40
@@ -106,7 +104,7 @@ def test_stopping_workers_never_counts_against_finishing(services: Services, que
     leaving = replace(services, work=Bucket(DisturbedStore(services.settings.data_dir, leave), "work"))
     for _ in range(OFTEN):
         with pytest.raises(SystemExit):
-            finish_pass(leaving, queue.finishes.pop(), WORKER)
+            finish(leaving)
     drain(services, queue)
     assert len(items(services, BRIGHTNESS, job_id)) == 40
 
@@ -118,6 +116,8 @@ def test_a_full_disk_while_planning_is_outlived_or_named(services: Services, que
     for _ in range(services.settings.max_attempts - 1):
         plan(disturbed)
         assert job(services, job_id).state is JobState.QUEUED
+        assert plan(disturbed).report is None
+        rest(services)
     plan(disturbed)
     failed = job(services, job_id)
     assert failed.state is JobState.FAILED
@@ -128,9 +128,12 @@ def test_a_full_disk_while_planning_is_outlived_or_named(services: Services, que
 def test_what_finishing_needs_and_lacks_is_named(services: Services, queue: RememberingQueue) -> None:
     ids = [start(services, BRIGHTNESS), start(services, CONTRAST)]
     _analyze_all(services, queue)
-    (pass_id,) = queue.finishes
+    pass_id = job(services, ids[0]).pass_id or ""
     services.work.delete_prefix(index_key(pass_id))
-    finished = [finish_pass(services, pass_id, WORKER) for _ in range(services.settings.max_attempts)]
+    finished = []
+    for _ in range(services.settings.max_attempts):
+        finished.append(finish(services))
+        rest(services)
     assert finished == [False] * (services.settings.max_attempts - 1) + [True]
     for job_id in ids:
         assert "index.npz does not exist" in (job(services, job_id).status_message or "")
@@ -171,5 +174,5 @@ def test_every_outcome_is_announced_even_of_a_job_that_never_ran(services: Servi
 def _analyze_all(services: Services, queue: RememberingQueue) -> None:
     plan(services)
     sweep(services)
-    while queue.chunks:
-        analyze_chunk(services, NoModels(), queue.chunks.pop(0), WORKER)
+    while analyze(services):
+        pass

@@ -8,8 +8,6 @@ from sqlalchemy import select
 
 from pipeline.conduct.answer import answer
 from pipeline.conduct.cancel import cancel, retry
-from pipeline.conduct.chunk import analyze_chunk
-from pipeline.conduct.finish import finish_pass
 from pipeline.conduct.listing import list_jobs
 from pipeline.conduct.plan import plan
 from pipeline.conduct.sweep import WAKES, sweep
@@ -22,8 +20,8 @@ from pipeline.store.metadata import utcnow
 from pipeline.store.notify_schema import notifications
 from pipeline.store.schema import chunks
 from pipeline.store.schema import passes as passes_table
-from tests.support.brightness import BRIGHTNESS, CONTRAST, NoModels, Watch, watch
-from tests.support.conducting import WORKER, drain, items, job, start
+from tests.support.brightness import BRIGHTNESS, CONTRAST, Watch, watch
+from tests.support.conducting import analyze, chunk_ids, claim, drain, finish, items, job, start
 from tests.support.databases import database_url, engine, postgres_server
 from tests.support.jobs_installation import ACCOUNT, RememberingQueue, queue, services
 from tests.support.small_video import write_video
@@ -40,8 +38,7 @@ def _clip(services: Services, watch: Watch) -> None:
 
 def _vanish(services: Services, chunk_id: str) -> None:
     """A worker takes the chunk and is killed; the sweeper notices when the lease is over."""
-    with writing(services.engine) as connection:
-        assert passes.claim_chunk(connection, chunk_id, "killed", utcnow() + MINUTE)
+    claim(services, chunk_id, utcnow() + MINUTE)
     assert sweep(services).leases == 0
     assert sweep(services, utcnow() + 2 * MINUTE).leases == 1
 
@@ -66,31 +63,43 @@ def test_losing_the_broker_loses_no_job(services: Services, queue: RememberingQu
         if queue.plans:
             plan(services)
         elif queue.chunks:
-            analyze_chunk(services, NoModels(), queue.chunks[0], WORKER)
+            analyze(services)
         elif queue.finishes:
-            finish_pass(services, queue.finishes[0], WORKER)
+            finish(services)
     assert len(items(services, BRIGHTNESS, job_id)) == 40
 
 
 def test_wake_ups_are_not_repeated_at_once_nor_without_bound(services: Services, queue: RememberingQueue) -> None:
     start(services, BRIGHTNESS)
     plan(services)
-    queue.forget()
     assert sweep(services).wakes == 0
+    queue.chunks -= 3
+    assert sweep(services).wakes == 3
     with writing(services.engine) as connection:
         (pass_id,) = connection.execute(select(passes_table.c.id)).scalars()
         for number in range(2 * WAKES):
             passes.add_chunk(connection, pass_id, number, number + 1)
-    assert sweep(services, utcnow() + MINUTE).wakes == WAKES
-    assert len(set(queue.chunks)) == WAKES
+    assert sweep(services).wakes == WAKES - 4
+    assert queue.chunks == WAKES
     # A backlog that nobody works off does not fill the broker: the next sweep sends nothing more.
-    assert sweep(services, utcnow() + MINUTE + timedelta(seconds=1)).wakes == 0
+    assert sweep(services, utcnow() + MINUTE).wakes == 0
+
+
+def test_while_the_broker_is_away_nobody_is_woken(services: Services) -> None:
+    class Away(RememberingQueue):
+        def waiting_chunks(self) -> int | None:
+            return None
+
+    away = replace(services, queue=Away())
+    start(away, BRIGHTNESS)
+    plan(away)
+    assert sweep(away, utcnow() + MINUTE).wakes == 0
 
 
 def test_a_chunk_of_a_killed_worker_goes_to_another(services: Services, queue: RememberingQueue) -> None:
     job_id = start(services, BRIGHTNESS)
     plan(services)
-    _vanish(services, queue.chunks[0])
+    _vanish(services, chunk_ids(services)[0])
     drain(services, queue)
     assert len(items(services, BRIGHTNESS, job_id)) == 40
 
@@ -99,7 +108,7 @@ def test_poison_fails_its_own_job_only(services: Services, queue: RememberingQue
     whole = _whole(services)
     good, poison = start(whole, BRIGHTNESS), start(whole, CONTRAST)
     plan(whole)
-    (chunk_id,) = queue.chunks
+    (chunk_id,) = chunk_ids(services)
     _vanish(whole, chunk_id)
     _vanish(whole, chunk_id)
     queue.forget()
@@ -122,7 +131,7 @@ def test_a_lone_job_fails_after_its_attempts(services: Services, queue: Remember
     job_id = start(services, BRIGHTNESS)
     plan(services)
     for _ in range(services.settings.max_attempts):
-        _vanish(services, queue.chunks[0])
+        _vanish(services, chunk_ids(services)[0])
     failed = job(services, job_id)
     assert failed.state is JobState.FAILED
     assert "3 times" in (failed.status_message or "")
@@ -161,13 +170,13 @@ def _taken_for_planning(services: Services) -> str:
 def test_finishers_that_vanish_are_given_up(services: Services, queue: RememberingQueue) -> None:
     job_id = start(services, BRIGHTNESS)
     plan(services)
-    for chunk_id in list(queue.chunks):
-        analyze_chunk(services, NoModels(), chunk_id, WORKER)
-    (pass_id,) = queue.finishes
+    while analyze(services):
+        pass
+    pass_id = job(services, job_id).pass_id or ""
     for _ in range(2 * services.settings.max_attempts):
         with writing(services.engine) as connection:
             assert passes.claim(connection, pass_id, PassState.RUNNING, "killed", utcnow(), utcnow() - MINUTE)
-    assert finish_pass(services, pass_id, WORKER)
+    assert finish(services)
     assert job(services, job_id).state is JobState.FAILED
 
 
@@ -231,7 +240,7 @@ def test_a_running_chunk_stops_when_its_last_job_is_cancelled(
     job_id = start(whole, BRIGHTNESS)
     plan(whole)
     watch.at_batch["brightness"] = lambda: bool(cancel(services, job_id)) and None
-    assert not analyze_chunk(whole, NoModels(), queue.chunks[0], WORKER)
+    assert not analyze(whole)
     assert _states(services) == [(None, ChunkState.CANCELLED)]
 
 
@@ -240,7 +249,7 @@ def test_cancelling_one_job_leaves_the_others_of_its_pass(
 ) -> None:
     kept, cancelled = start(services, BRIGHTNESS), start(services, CONTRAST)
     plan(services)
-    analyze_chunk(services, NoModels(), queue.chunks.pop(0), WORKER)
+    analyze(services)
     cancel(services, cancelled)
     drain(services, queue)
     assert watch.seen == {"brightness": 40, "contrast": 10}
@@ -256,7 +265,7 @@ def test_a_cancelled_job_frees_its_work_in_the_middle_of_a_chunk(
     kept, cancelled = start(services, BRIGHTNESS), start(services, CONTRAST)
     plan(_whole(services))
     watch.at_batch["contrast"] = lambda: bool(cancel(services, cancelled)) and None
-    assert analyze_chunk(eager, NoModels(), queue.chunks.pop(0), WORKER)
+    assert analyze(eager)
     drain(services, queue)
     assert watch.seen["contrast"] < 40
     assert len(items(services, BRIGHTNESS, kept)) == 40

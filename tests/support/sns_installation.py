@@ -43,10 +43,14 @@ class WakeUps:
     def wake_plan(self, delay_s: float = 0.0) -> None:
         """See `JobQueue`."""
 
-    def wake_chunk(self, chunk_id: str, priority: int = 0) -> None:
+    def wake_chunk(self) -> None:
         """See `JobQueue`."""
 
-    def wake_finish(self, pass_id: str) -> None:
+    def waiting_chunks(self) -> int | None:
+        """See `JobQueue`."""
+        return None
+
+    def wake_finish(self) -> None:
         """See `JobQueue`."""
 
     def wake_image(self, letter_id: str, how: How = "turn") -> None:

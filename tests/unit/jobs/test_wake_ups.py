@@ -16,7 +16,8 @@ def test_waking_through_a_broker_that_is_away_returns(tmp_path: Path) -> None:
     queue = CeleryQueue(make_app(Settings(data_dir=tmp_path)))
     for _ in range(WAKES):
         queue.wake_plan()
-        queue.wake_chunk("0" * 32)
+        queue.wake_chunk()
+        assert queue.waiting_chunks() is None
 
 
 @pytest.mark.timeout(60)
