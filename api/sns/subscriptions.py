@@ -6,9 +6,12 @@ from typing import Any
 from api.sns.calls import Call, page_start, page_token
 from pipeline.errors import RequestError
 from pipeline.notify.endpoints import check_endpoint
+from pipeline.notify.outbox import WEB
+from pipeline.notify.raw import KEY_ATTRIBUTE, raw_key
 from pipeline.notify.ssrf import Guard
 from pipeline.notify.subscriptions import Subscription
 from pipeline.notify.topics import PAGE
+from pipeline.secrets import load_secret_key
 from pipeline.store.engine import reading, writing
 
 PENDING = "pending confirmation"
@@ -59,8 +62,13 @@ def unsubscribe(call: Call) -> Mapping[str, Any]:
 
 def get_subscription_attributes(call: Call) -> Mapping[str, Any]:
     """GetSubscriptionAttributes."""
+    arn = call.request["SubscriptionArn"]
     with reading(call.services.engine) as connection:
-        return {"Attributes": call.subscriptions.attributes(connection, call.owner, call.request["SubscriptionArn"])}
+        shown = call.subscriptions.attributes(connection, call.owner, arn)
+    if shown["RawMessageDelivery"] == "true" and shown["Protocol"] in WEB:
+        # Not one of SNS's: what raw messages are signed with, for their receiver.
+        shown = {**shown, KEY_ATTRIBUTE: raw_key(load_secret_key(call.services.settings), arn)}
+    return {"Attributes": shown}
 
 
 def set_subscription_attributes(call: Call) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Brings one delivery where it goes: signs it, posts it or puts it into a queue, and says what came of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -32,7 +32,7 @@ class Courier:
         aws: How to reach queues, and topics elsewhere.
         signer: Signs the messages.
         links: Bases of the URLs in messages.
-        secret_key: The installation's, of which the keys of raw deliveries are derived.
+        secret_keys: The installation's, of which the keys of raw deliveries are derived.
         now: This moment.
     """
 
@@ -40,7 +40,7 @@ class Courier:
     aws: AwsClients
     signer: Signer
     links: Links
-    secret_key: bytes
+    secret_keys: Sequence[bytes]
     now: Callable[[], datetime]
 
     def bring(self, delivery: Delivery) -> Outcome:
@@ -72,7 +72,7 @@ class Courier:
         fields = headers(delivery)
         if delivery.raw:
             signed = (delivery.subscription_arn, delivery.notification.id, content, self.now())
-            fields = {**fields, **signature_headers(self.secret_key, *signed)}
+            fields = {**fields, **signature_headers(self.secret_keys, *signed)}
         return judge(self.webhooks.post(delivery.endpoint, fields, content))
 
     def _hand_over(self, delivery: Delivery) -> Outcome:

@@ -74,7 +74,7 @@ def deliver_due(
             AwsClients(settings.aws_accounts, settings.webhook_timeout_s),
             signer,
             links(settings),
-            load_secret_key(settings),
+            (load_secret_key(settings),),
             clock.now,
         )
         with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:

@@ -4,37 +4,13 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import RequestError
-from pipeline.notify.aws import REGION, AwsClients, AwsFailed
+from pipeline.notify.aws import AwsClients, AwsFailed
 from pipeline.notify.policies import QUEUE_ARN
-from pipeline.settings import Settings
 
 MAX_ATTRIBUTES = 10
 """Attributes of a message in SQS. Source: Amazon SNS Developer Guide, "Amazon SNS message attributes"."""
 MAX_ERROR = 1024
 """Characters of an error in a dead letter's attributes."""
-
-
-def check_queue(settings: Settings, account: str, arn: str, member: str = "Endpoint") -> None:
-    """Refuses queues that nothing could be put into.
-
-    Raises:
-        RequestError: InvalidParameter that names the member and what is wrong with the ARN.
-    """
-    match = QUEUE_ARN.fullmatch(arn)
-    if match is None:
-        raise _invalid(member, f"SQS endpoint ARN expected, not {arn[:200]!r}")
-    if match[3].endswith(".fifo"):
-        raise _invalid(member, f"{arn}: FIFO queues serve FIFO topics only")
-    if not REGION.fullmatch(match[1]):
-        raise _invalid(member, f"{arn}: there is no region {match[1]!r}")
-    if match[2] != account:
-        raise _invalid(member, f"{arn}: queues of other accounts are not supported; the topic is account {account}'s")
-    if account not in settings.aws_accounts:
-        raise _invalid(
-            member,
-            f"{arn}: no access to AWS is set for account {account}; the operator sets it with REELSIGHT_AWS_ACCOUNTS",
-        )
 
 
 def put(clients: AwsClients, arn: str, account: str, body: str, attributes: Mapping[str, Mapping[str, str]]) -> None:
@@ -74,7 +50,3 @@ def value_of(attribute: Mapping[str, str]) -> dict[str, Any]:
     if kind.startswith("Binary"):
         return {"DataType": kind, "BinaryValue": base64.b64decode(value)}
     return {"DataType": kind, "StringValue": value}
-
-
-def _invalid(member: str, reason: str) -> RequestError:
-    return RequestError("InvalidParameter", f"Invalid parameter: {member} Reason: {reason}")

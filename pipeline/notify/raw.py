@@ -4,9 +4,8 @@ Source: Standard Webhooks 1.0, "Signature scheme" (symmetric): its libraries ver
 """
 
 import base64
-import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pipeline.secrets import derive
@@ -25,17 +24,17 @@ def raw_key(secret_key: bytes, subscription_arn: str) -> str:
 
 
 def signature_headers(
-    secret_key: bytes, subscription_arn: str, message_id: str, body: bytes, now: datetime
+    secret_keys: Sequence[bytes], subscription_arn: str, message_id: str, body: bytes, now: datetime
 ) -> Mapping[str, str]:
-    """HMAC-SHA256 over "MessageId.seconds.body"; the seconds are those of this try, so that a replay is noticed."""
+    """HMAC-SHA256 over "MessageId.seconds.body"; the seconds are those of this try, so that a replay is noticed.
+
+    One signature per key of the installation: while an old one is still accepted, receivers may still have the key made of it.
+    """
     seconds = str(int(now.timestamp()))
     signed = f"{message_id}.{seconds}.".encode() + body
-    digest = hmac.new(_key(secret_key, subscription_arn), signed, hashlib.sha256).digest()
-    return {
-        "webhook-id": message_id,
-        "webhook-timestamp": seconds,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode('ascii')}",
-    }
+    digests = [hmac.digest(_key(secret, subscription_arn), signed, "sha256") for secret in secret_keys]
+    signatures = " ".join(f"v1,{base64.b64encode(digest).decode('ascii')}" for digest in digests)
+    return {"webhook-id": message_id, "webhook-timestamp": seconds, "webhook-signature": signatures}
 
 
 def _key(secret_key: bytes, subscription_arn: str) -> bytes:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, delete, func, select, update
 from pipeline.errors import RequestError
 from pipeline.notify.access_policy import default_policy, with_statement, without_statement
 from pipeline.notify.refusals import among_attributes, invalid, worded
-from pipeline.notify.states import SubscriptionState
+from pipeline.notify.states import DeliveryState, SubscriptionState
 from pipeline.notify.topic_attributes import (
     MESSAGE_BYTES,
     checked_topic_attributes,
@@ -192,12 +192,15 @@ class Topics:
     def delete(self, connection: Connection, account: str, arn: str) -> None:
         """Deletes the topic with its subscriptions and what is still to be delivered to them; none there is no error.
 
+        Dead letters stay for their time, so that the operator can see what was lost.
+
         Raises:
             RequestError: the ARN is not one of the account's.
         """
         check_owner(arn, account)
         mine = select(subscriptions.c.arn).where(subscriptions.c.topic_arn == arn)
-        connection.execute(delete(deliveries).where(deliveries.c.subscription_arn.in_(mine)))
+        dead = deliveries.c.state == DeliveryState.DEAD
+        connection.execute(delete(deliveries).where(deliveries.c.subscription_arn.in_(mine), ~dead))
         connection.execute(delete(subscriptions).where(subscriptions.c.topic_arn == arn))
         connection.execute(delete(topics).where(topics.c.arn == arn))
 
