@@ -13,6 +13,7 @@ from time import monotonic
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
@@ -29,6 +30,8 @@ PREROLL_S = 1
 INTERLEAVED_S = 30
 """How far the packets of what is shown together may lie apart in the file."""
 MOST_STREAMS = 16
+UNENDED_PLANES = 8
+"""PyAV takes for planes whatever stands before the first null pointer; behind so many planes there is none, and it reads wild memory."""
 _Packets = Iterator["Packet[Stream]"]
 
 
@@ -215,6 +218,8 @@ def _until_broken(packets: _Packets) -> _Packets:
 
 def _floats(frame: AudioFrame) -> F32:
     """(channels, N) float32, -1 to 1, of samples of any format."""
+    if frame.format.is_planar and frame.layout.nb_channels >= UNENDED_PLANES:
+        return _floats_of_many(frame)
     stored = frame.to_ndarray()
     if frame.format.is_packed:
         stored = stored.reshape(-1, max(frame.layout.nb_channels, 1)).T
@@ -224,3 +229,13 @@ def _floats(frame: AudioFrame) -> F32:
     if stored.dtype.kind == "i":
         return samples / np.float32(1 << (8 * stored.dtype.itemsize - 1))
     return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+
+
+def _floats_of_many(frame: AudioFrame) -> F32:
+    """The samples of a frame with so many channels that its planes must not be looked at; silence where FFmpeg takes no more channels."""
+    resampler = AudioResampler(frame.format.packed)
+    try:
+        return _floats(next(iter([*resampler.resample(frame), *resampler.resample(None)])))
+    except av.FFmpegError as error:
+        require_damage(error)
+        return np.zeros((frame.layout.nb_channels, frame.samples), np.float32)
