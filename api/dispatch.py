@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -29,7 +29,6 @@ from api.sns import endpoint as sns
 from pipeline.conduct.answer import Answer
 from pipeline.errors import RequestError
 from pipeline.services import Services
-from pipeline.store.metadata import utcnow
 
 JSON = "application/x-amz-json-1.1"
 FORM = "application/x-www-form-urlencoded"
@@ -67,13 +66,13 @@ class Dispatcher:
         services: What handlers work with.
         metrics: Counts requests.
         handlers: Operation name -> what serves it; the rest of the model answers that it is not built.
-        clock: The present moment, aware.
+        clock: The present moment, aware; by this machine's clock, which signatures are compared with.
     """
 
     services: Services
     metrics: Metrics
     handlers: Mapping[str, Handler] = field(default_factory=built)
-    clock: Callable[[], datetime] = utcnow
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def serve(self, request: SignedRequest) -> Response:
         """The answer, whatever happens."""

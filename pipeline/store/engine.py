@@ -8,7 +8,17 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 
+from pipeline.store.clock import clock
+
 BUSY_TIMEOUT_S = 30
+_PATIENCE = {
+    "connect_timeout": 5,
+    # A server that is gone without a word, as a machine or a network may be, is given up after about this long.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 WRITES = "reelsight_writes"
 
 
@@ -45,7 +55,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def _postgresql(url: URL) -> Engine:
     if url.drivername in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+psycopg")
-    return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, pool_pre_ping=True, connect_args=_PATIENCE)
+    event.listen(engine, "checkout", clock.listen)
+    return engine
 
 
 def _sqlite(url: URL) -> Engine:

@@ -7,6 +7,8 @@ from sqlalchemy import DateTime, MetaData
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+from pipeline.store.clock import clock
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -19,8 +21,8 @@ metadata = MetaData(
 
 
 def utcnow() -> datetime:
-    """This moment, aware, in UTC."""
-    return datetime.now(UTC)
+    """This moment by the clock that the installation's machines share, aware, in UTC."""
+    return clock.now()
 
 
 class Moment(TypeDecorator[datetime]):
