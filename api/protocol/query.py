@@ -117,10 +117,11 @@ def _tree(form: Mapping[str, str]) -> Tree:
     """`{"A.entry.1.key": "x"}` as nested nodes; a node's own text is under `LEAF`."""
     root: Tree = {}
     for path, text in form.items():
-        if path.count(".") > MAX_DEPTH:
+        parts = path.split(".")
+        if len(parts) > MAX_DEPTH + 1 or LEAF in parts:  # no member is called that
             continue
         node = root
-        for part in path.split("."):
+        for part in parts:
             node = node.setdefault(part, {})
         node[LEAF] = text
     return root

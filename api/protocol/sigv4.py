@@ -146,15 +146,16 @@ def _check_time(signature: Signature, now: datetime, skew: timedelta) -> None:
             f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: {date:%Y%m%d}."
         )
     minutes = f"{skew.total_seconds() / 60:g} min."
-    if date - skew > now:
+    # Dates of the years 1 and 9999 allow no sums.
+    if date > now + skew:
         raise _invalid(
             f"Signature not yet current: {signature.date} is still later than {now + skew:{_FORMAT}} ({now:{_FORMAT}} + {minutes})"
         )
-    if signature.expires is not None and date + signature.expires < now:
+    if signature.expires is not None and date < now - signature.expires:
         raise _invalid(
             f"Signature expired: {signature.date} + {signature.expires.total_seconds():g} s is earlier than {now:{_FORMAT}}."
         )
-    if signature.expires is None and date + skew < now:
+    if signature.expires is None and date < now - skew:
         raise _invalid(
             f"Signature expired: {signature.date} is now earlier than {now - skew:{_FORMAT}} ({now:{_FORMAT}} - {minutes})"
         )
