@@ -20,7 +20,9 @@ log = structlog.get_logger()
 VIDEO = "video"
 """Queue of chunks: decoding and inference, minutes each."""
 CONTROL = "control"
-"""Queue of planning, finishing and sweeping: short."""
+"""Queue of sweeping, and name of what is done beside decoding: sweeping, planning and finishing."""
+PLANNING, FINISHING = "plan", "finish"
+"""Queues that the workers of `control` take from by turns, so that a thousand new jobs delay neither results nor sweeping."""
 NOTIFY = "notify"
 """Queue of webhook deliveries: waits on other people's servers."""
 IMAGES = "images"
@@ -34,9 +36,9 @@ SWEEP = "reelsight.sweep"
 DELIVER = "reelsight.deliver"
 ANSWER_IMAGE = "reelsight.answer_image"
 ROUTES: Mapping[str, str] = {
-    PLAN: CONTROL,
+    PLAN: PLANNING,
     ANALYZE_CHUNK: VIDEO,
-    FINISH_PASS: CONTROL,
+    FINISH_PASS: FINISHING,
     SWEEP: CONTROL,
     DELIVER: NOTIFY,
     ANSWER_IMAGE: IMAGES,
@@ -45,6 +47,11 @@ ROUTES: Mapping[str, str] = {
 VISIBILITY_TIMEOUT_S = 1800
 """Past this an unacknowledged message is delivered again; longer than any task may run (TASK_LIMIT_S)."""
 TASK_LIMIT_S = 1500
+
+
+def taken_from(queues: str) -> str:
+    """What a worker that is started for these queues takes its messages from; names are separated by commas."""
+    return ",".join(f"{name},{PLANNING},{FINISHING}" if name == CONTROL else name for name in queues.split(","))
 
 
 def make_app(settings: Settings) -> Celery:

@@ -1,0 +1,57 @@
+"""A long video delays nobody: neither other accounts nor its own, and what an operator says of priorities holds; in the order of events."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.support.service import Service, wait_until
+from tests.support.small_video import RATE, write_video
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.weights]
+
+LONG_S, SHORT_S = 400, 10
+
+
+def _client(service: Service, account: str) -> Any:
+    key = json.loads(service.cli("keys", "create", "--account", account))
+    return boto3.client(
+        "rekognition",
+        endpoint_url=service.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+
+
+def _over(client: Any, job: str) -> bool:
+    answer = client.get_segment_detection(JobId=job)
+    assert answer["JobStatus"] != "FAILED", answer
+    return bool(answer["JobStatus"] == "SUCCEEDED")
+
+
+def _progress(service: Service, job: str) -> float:
+    return float(json.loads(service.cli("jobs", "show", job))["Progress"])
+
+
+def test_a_short_clip_ends_while_the_long_video_before_it_still_runs(
+    fresh: Callable[..., Service], tmp_path: Path
+) -> None:
+    service = fresh(chunk_s="5", concurrency="1")
+    write_video(tmp_path / "long.mp4", LONG_S * RATE)
+    write_video(tmp_path / "short.mp4", SHORT_S * RATE)
+    videos = {name: service.put("videos", f"{name}.mp4", tmp_path / f"{name}.mp4") for name in ("long", "short")}
+    first, second = _client(service, "1" * 12), _client(service, "2" * 12)
+    shots = {"SegmentTypes": ["SHOT"]}
+    long = first.start_segment_detection(Video=videos["long"], **shots)["JobId"]
+    wait_until(lambda: _progress(service, long) > 0, poll_s=1)
+    short = second.start_segment_detection(Video=videos["short"], **shots)["JobId"]
+    own_short = first.start_segment_detection(Video=videos["short"], **shots)["JobId"]
+    wait_until(lambda: _over(second, short))
+    assert not _over(first, long)
+    wait_until(lambda: _over(first, own_short))
+    assert not _over(first, long)
+    service.cli("jobs", "cancel", long)
