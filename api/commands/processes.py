@@ -9,7 +9,6 @@ import click
 
 from pipeline import logs, queue
 from pipeline.commandline import data_dir_option
-from pipeline.errors import SetupError
 from pipeline.models.threads import image_children, inference_threads, video_children
 from pipeline.settings import Settings, environment, settings_of
 
@@ -112,29 +111,19 @@ def api(data_dir: Path | None, host: str | None, port: int | None, tls_port: int
 @click.option("-Q", "--queues", default=queue.VIDEO, show_default=True, help=f"Some of {','.join(queue.QUEUES)}.")
 @click.option("--concurrency", type=click.IntRange(1), help="Child processes.")
 @click.option("--supervised", is_flag=True, help="Start it again when it dies or falls silent.")
-@click.option(
-    "--check", is_flag=True, help="Only tell whether this host's workers for the queues are well; status 1: no."
-)
 @data_dir_option
-def worker(data_dir: Path | None, queues: str, concurrency: int | None, supervised: bool, check: bool) -> None:
+def worker(data_dir: Path | None, queues: str, concurrency: int | None, supervised: bool) -> None:
     """Runs a Celery worker."""
     if unknown := set(queues.split(",")) - set(queue.QUEUES):
         raise click.BadParameter(f"unknown queue {', '.join(sorted(unknown))}; choose from {', '.join(queue.QUEUES)}")
     settings = settings_of(data_dir)
-    if check or supervised:
-        _watched(settings, queues, concurrency, check)
-        return
-    _become(worker_command(queues, settings, concurrency), settings, worker_environment(queues, settings, concurrency))
+    if supervised:
+        from api.serve.workers import supervise, worker_program
 
-
-def _watched(settings: Settings, queues: str, concurrency: int | None, check: bool) -> None:
-    from api.serve.workers import ailing, supervise, worker_program
-
-    if not check:
         logs.configure(settings.log_level, settings.log_format)
         supervise(settings, [worker_program(queues, settings, concurrency)], lambda: None)
-    elif why := ailing(settings, queues.split(",")):
-        raise SetupError(why)
+        return
+    _become(worker_command(queues, settings, concurrency), settings, worker_environment(queues, settings, concurrency))
 
 
 @click.command()

@@ -28,7 +28,7 @@ def prepare(settings: Settings) -> Iterator[str]:
         key = services.keys.create(ACCOUNT)
         _write(credentials, key.id, key.secret, settings.region)
         yield f"An access key for account {ACCOUNT} was written to {credentials}"
-    yield from _models(settings)
+    yield from pull_missing(settings)
     place = shlex.quote(str(credentials))
     yield f"Use it:      export AWS_SHARED_CREDENTIALS_FILE={place} AWS_PROFILE=reelsight AWS_ENDPOINT_URL={settings.http_url}"
     if settings.s3_endpoint_url is None:
@@ -36,7 +36,7 @@ def prepare(settings: Settings) -> Iterator[str]:
     yield f"Trust for webhooks: {settings.data_dir / 'tls' / 'ca.pem'}"
 
 
-def _models(settings: Settings) -> Iterator[str]:
+def pull_missing(settings: Settings) -> Iterator[str]:
     """Pulls the default models that are missing, in a process of its own: converting needs what the api never loads."""
     library = Library.from_settings(settings)
     missing = [row.name for row in library.status() if row.default and row.condition == "missing"]

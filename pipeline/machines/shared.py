@@ -9,14 +9,14 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pipeline.errors import SetupError
-from pipeline.secrets import load_secret_key
+from pipeline.secrets import secret_keys
 from pipeline.settings import Settings, revealed
 
 OWN = frozenset(
     {
-        "data_dir", "host", "port", "tls_port", "public_url", "public_https_url", "tls_cert_file", "tls_key_file",
+        "data_dir", "host", "port", "tls_port", "tls_cert_file", "tls_key_file",
         "models_dir", "models_file", "device", "concurrency", "threads", "image_children", "image_threads",
-        "worker_memory_mb", "video_cache_bytes", "webhook_ca_file", "auto_upgrade", "flower_user", "flower_password",
+        "worker_memory_mb", "video_cache_bytes", "webhook_ca_file", "flower_user", "flower_password",
         "log_level", "log_format",
     }
 )  # fmt: skip
@@ -32,7 +32,10 @@ def shared_settings(settings: Settings, reach: str | None) -> dict[str, Any]:
         reach: Host that stands in the addresses of database, broker and object store for those who ask from elsewhere.
     """
     told = {name: value for name, value in revealed(settings).items() if name not in OWN and value is not None}
-    told["secret_key"] = load_secret_key(settings).decode()
+    present, *older = secret_keys(settings).read()
+    told["secret_key"] = present.decode()
+    if older:
+        told["previous_secret_keys"] = b" ".join(older).decode()
     told["public_url"], told["public_https_url"] = settings.http_url, settings.https_url
     # Those who join must not change the schema under the machines that are there.
     told["auto_upgrade"] = False

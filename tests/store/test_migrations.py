@@ -6,7 +6,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-from pipeline.store import face_schema, notify_schema, request_schema, schema
+from pipeline.store import face_schema, machine_schema, notify_schema, request_schema, schema
 from pipeline.store.engine import connect, reading
 from pipeline.store.metadata import metadata
 from pipeline.store.migrate import migrate

@@ -9,6 +9,7 @@ While FOLDER/held/NAME exists, the processes whose names begin with NAME are sto
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -229,6 +230,7 @@ def _read(folder: Path, name: str) -> str:
 def _ports(folder: Path, apis: int) -> Ports:
     kept = folder / "ports.json"
     if not kept.exists():
+        shutil.rmtree(postgres_folder(folder), ignore_errors=True)  # of an earlier folder of that name
         free = _free(3 + 2 * apis)
         kept.write_text(json.dumps([*free[:3], free[3 : 3 + apis], free[3 + apis :]]))
     postgres, broker_port, objects, http, https = json.loads(kept.read_text())
