@@ -14,6 +14,8 @@ COMMANDS = {
     "flower": "api.commands.processes:flower",
     "workers": "api.commands.workers:workers",
     "alive": "api.commands.workers:alive",
+    "join": "api.commands.join:join",
+    "machines": "api.commands.machines:machines",
     "keys": "api.commands.keys:keys",
     "database": "api.commands.database:database",
     "jobs": "api.commands.jobs:jobs",

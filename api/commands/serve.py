@@ -17,21 +17,17 @@ from api.commands.processes import (
     beat_command,
     flower_access,
     flower_command,
-    worker_command,
-    worker_environment,
 )
 from api.serve import broker
 from api.serve.first_start import prepare
 from api.serve.listen import listen
 from api.serve.supervisor import Program, Supervisor
 from api.serve.watch import Watch
+from api.serve.workers import worker_program
 from pipeline import logs, queue
 from pipeline.commandline import data_dir_option
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, environment, settings_of
-
-KILL_AFTER_S = 15.0
-"""Seconds after `stop_s` that an interrupted worker gets to give back what it holds."""
 
 
 @click.command()
@@ -77,8 +73,7 @@ def programs(settings: Settings, fds: tuple[int, int], flower_port: int | None) 
         yield Program("redis", broker.command(settings, broker.find_server(settings)), last=True)
     yield Program("api", api_command(fds), fds=fds)
     for name in queue.QUEUES:
-        command, more = worker_command(name, settings), worker_environment(name, settings)
-        yield Program(f"worker-{name}", command, more, stop_s=settings.stop_s + KILL_AFTER_S, is_worker=True)
+        yield worker_program(name, settings)
     yield Program("beat", beat_command())
     if flower_port is not None:
         yield Program("flower", flower_command(flower_port))
