@@ -18,7 +18,7 @@ from pipeline.notify.due import Candidate, candidates, following
 from pipeline.notify.held import Delivery
 from pipeline.notify.keyring import Keyring
 from pipeline.notify.message import Links
-from pipeline.notify.outbox import WEB, anything_due, database_now
+from pipeline.notify.outbox import WEB, anything_due
 from pipeline.notify.outcome import Outcome
 from pipeline.notify.ssrf import Guard, Resolver, resolve
 from pipeline.notify.states import DeliveryState, Lane
@@ -27,6 +27,7 @@ from pipeline.secrets import load_secret_key
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.store.engine import reading, writing
+from pipeline.store.metadata import utcnow
 
 log = structlog.get_logger()
 
@@ -60,8 +61,8 @@ def deliver_due(
 
     Any number of processes may call it at once: each delivery is held by one of them under a lease.
     """
-    started = now or database_now(services.engine)
     with reading(services.engine) as connection:
+        started = now or utcnow()  # that of the database, once there is a connection
         if not anything_due(connection, started):
             return 0  # no key is made and no authority loaded
     settings = services.settings
@@ -89,7 +90,7 @@ def links(settings: Settings) -> Links:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """The caller's or the database's clock, carried on by the monotonic one: machines need not agree on the time."""
+    """The caller's clock, carried on by the one that nobody sets."""
 
     started: datetime
     began_s: float
@@ -209,10 +210,18 @@ class _Round:
                 _tell(flight.delivery, outcome, values.get("state", DeliveryState.PENDING) if kept else "DROPPED")
             self._follow(connection, [flight for flight, outcome in ended if outcome.error is None], now)
         for flight, outcome in ended:
+            self._count(flight.delivery, outcome, now)
             if outcome.wait is not None:
                 self._expect(now + outcome.wait)
             if outcome.error is not None and outcome.code is None:
                 self.suspects[_host(flight.delivery.endpoint)] = time.monotonic() + SUSPECT_S
+
+    def _count(self, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+        counts = self.services.counts
+        kind = "delivered" if outcome.error is None else "retried" if outcome.wait is not None else "dead"
+        counts.add("deliveries", outcome="moved" if outcome.moved else kind)
+        if outcome.error is None:
+            counts.observe("delivery_lag_seconds", (now - delivery.notification.created_at).total_seconds())
 
     def _follow(self, connection: Connection, delivered: list[_Flight], now: datetime) -> None:
         """Goes on with subscriptions that work, where nobody else waits, without looking for what all have."""

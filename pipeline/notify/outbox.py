@@ -3,19 +3,17 @@
 import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, literal, or_, select, tuple_, update
 
 from pipeline.notify.due import anything_due, candidates, free, pending
 from pipeline.notify.fanout import address_one, address_subscribers
 from pipeline.notify.held import Delivery
 from pipeline.notify.message import Kind, Notification, invitation
 from pipeline.notify.states import DeliveryState, Lane, SubscriptionState
-from pipeline.store.engine import reading
 from pipeline.store.insertion import insert_new
-from pipeline.store.metadata import utcnow
 from pipeline.store.notify_schema import deliveries, notifications, subscriptions, topics
 
 WEB = frozenset({"http", "https"})
@@ -66,7 +64,10 @@ class Outbox:
         values = _row(account, topic_arn, Kind.NOTIFICATION, message, now) | {"dedupe_key": dedupe_key, **(extra or {})}
         if not insert_new(connection, notifications, values):
             return None
-        address_subscribers(connection, values, now)
+        if self.is_elsewhere(account, topic_arn) and not _is_here(connection, topic_arn):
+            _send_elsewhere(connection, topic_arn, values["id"], now)
+        else:
+            address_subscribers(connection, values, now)
         return str(values["id"])
 
     def invite(self, connection: Connection, subscription: Mapping[Any, Any], kind: Kind, now: datetime) -> str:
@@ -134,15 +135,6 @@ class Outbox:
             mine = subscriptions.c.arn == delivery.subscription_arn
             connection.execute(update(subscriptions).where(mine).values(failures=failures))
         return True
-
-
-def database_now(engine: Engine) -> datetime:
-    """This moment on the clock that all machines share: that of a database server."""
-    if engine.dialect.name != "postgresql":
-        return utcnow()
-    with reading(engine) as connection:
-        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return moment.astimezone(UTC)
 
 
 def drop_undelivered(connection: Connection, subscription_arn: str) -> None:
