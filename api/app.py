@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import threading
 import uuid
 from collections.abc import AsyncIterator
@@ -15,11 +16,13 @@ from starlette.routing import Route
 
 from api import metrics
 from api.dispatch import JSON, Dispatcher, error_body
-from api.health import readiness
+from api.health import readiness, workers
+from api.machines import routes as machine_routes
 from api.protocol.canonical import BYTES, SignedRequest
 from api.protocol.model import status_of
 from api.sns.routes import routes as sns_routes
 from pipeline.caller import has_left
+from pipeline.roll_call import register_of
 from pipeline.services import Services
 
 MAX_BODY_BYTES = 16 * 1024**2
@@ -32,9 +35,10 @@ OTHER_THREADS = 40
 
 def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
     """The application over these services; bodies must arrive within `body_s`."""
-    counters = metrics.Metrics(services.engine, services.mailbox)
+    counters = metrics.Metrics(services)
     threads = services.settings.image_waiting + OTHER_THREADS
     dispatcher = Dispatcher(services, counters)
+    register = functools.cache(lambda: register_of(services.settings))
 
     async def operation(request: Request) -> Response:
         """The AWS API: Rekognition's JSON protocol and SNS's query protocol."""
@@ -57,9 +61,10 @@ def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
         return JSONResponse({"status": "ok"})
 
     def ready(_: Request) -> Response:
-        """Whether database, broker and object store can be reached."""
+        """Whether database, broker and object store can be reached, and who works on what."""
         parts = readiness(services)
-        return JSONResponse(dict(parts), 200 if set(parts.values()) == {"ok"} else 503)
+        told = {**parts, "workers": workers(services, register)}
+        return JSONResponse(told, 200 if set(parts.values()) == {"ok"} else 503)
 
     def numbers(_: Request) -> Response:
         """Prometheus' text format."""
@@ -72,6 +77,7 @@ def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
             Route("/metrics", numbers),
             Route("/", operation, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
             *sns_routes(services),
+            *machine_routes(services),
         ]
     )
 

@@ -26,8 +26,11 @@ from api.protocol.canonical import SignedRequest
 from api.protocol.query import read_form, status_of
 from api.protocol.sigv4 import verify
 from api.sns import endpoint as sns
+from pipeline.caller import wanted_priority
 from pipeline.conduct.answer import Answer
 from pipeline.errors import RequestError
+from pipeline.images.catalog import IMAGE_OPERATIONS
+from pipeline.jobs.priority import HEADER
 from pipeline.services import Services
 
 JSON = "application/x-amz-json-1.1"
@@ -104,6 +107,7 @@ class Dispatcher:
     def _run(self, request: SignedRequest) -> bytes:
         _check_transport(request)
         account = self._account(request, "rekognition")
+        wanted_priority.set(request.header(HEADER.lower()))
         operation = _operation(request)
         handler = self.handlers.get(operation.name)
         if handler is None:
@@ -112,7 +116,10 @@ class Dispatcher:
         if operation.input_shape is not None:
             arguments = wire.parse(operation.input_shape, arguments)
         validate.check(operation, arguments)
-        return render(operation, handler(self.services, account, arguments))
+        result = handler(self.services, account, arguments)
+        if operation.name in IMAGE_OPERATIONS:
+            self.metrics.detect(operation.name, result)
+        return render(operation, result)
 
     def _account(self, request: SignedRequest, service: str) -> str:
         """The account that has signed the request."""

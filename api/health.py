@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping
 
 import structlog
+from redis.exceptions import RedisError
 from sqlalchemy import select
 
+from pipeline.errors import SetupError
+from pipeline.liveness import Register
+from pipeline.roll_call import roll_call
 from pipeline.services import Services
 from pipeline.store.engine import reading
 
@@ -19,6 +23,17 @@ def readiness(services: Services) -> Mapping[str, str]:
         "objects": lambda: next(services.work.list("ready/"), None),
     }
     return {name: _state(name, check) for name, check in parts.items()}
+
+
+def workers(services: Services, register: Callable[[], Register]) -> Mapping[str, int] | None:
+    """Queue -> how many workers take what comes to it; None while the broker is away, or is not Redis. A queue without any does not make
+    the api less ready: jobs wait.
+    """
+    try:
+        return roll_call(register(), services.settings).queues()
+    except (RedisError, SetupError) as error:
+        log.debug("workers_not_counted", reason=str(error))
+        return None
 
 
 def _state(name: str, check: Callable[[], object]) -> str:

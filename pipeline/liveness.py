@@ -7,7 +7,7 @@ Redis's, for those who look once.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Literal
@@ -18,7 +18,6 @@ WORKERS, WORKER = "reelsight:workers", "reelsight:worker:"
 OWN_QUEUE = "reelsight.own."
 KEEP_S = 3600
 """What a worker that ended without a word has left is forgotten after this long."""
-PROBES, PROBED = "reelsight:probes", "reelsight:probed"
 BUSY_S = 1800.0
 """Past it, tasks that tell of no progress no longer excuse that nothing else is taken; longer than any task may run."""
 
@@ -153,6 +152,17 @@ class Register:
         now = seconds + micros / 1e6
         signs = [_sign(process, row, now) for process, row in found.items() if b"facts" in row]
         return sorted(signs, key=lambda sign: (sign.facts.worker, sign.process))
+
+    def lengths(self, queues: Sequence[str]) -> Mapping[str, int]:
+        """Queue -> how many of its messages no worker has taken.
+
+        Raises:
+            RedisError: Redis cannot be reached.
+        """
+        with self._redis.pipeline(transaction=False) as pipe:
+            for queue in queues:
+                pipe.llen(queue)
+            return dict(zip(queues, pipe.execute(), strict=True))
 
     def _members(self) -> Iterable[bytes]:
         members: Any = self._redis.smembers(WORKERS)

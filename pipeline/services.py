@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from pipeline.counts import Counts
 from pipeline.jobs.queue_types import JobQueue
 from pipeline.mailbox import Mailbox
 from pipeline.notify.outbox import Outbox
@@ -12,7 +13,7 @@ from pipeline.objects.directory import DirectoryStore
 from pipeline.objects.s3 import S3Store, s3_client
 from pipeline.objects.types import Bucket, ObjectStore
 from pipeline.results.tokens import PageTokens
-from pipeline.secrets import load_secret_key
+from pipeline.secrets import secret_keys
 from pipeline.settings import Settings
 from pipeline.store.engine import connect
 from pipeline.store.keys import KeyStore
@@ -34,6 +35,7 @@ class Services:
         mailbox: Requests that workers answer at once.
         topics: Where completions are announced.
         outbox: Notifications that are due.
+        counts: Figures of all processes together.
     """
 
     settings: Settings
@@ -46,22 +48,24 @@ class Services:
     mailbox: Mailbox
     topics: Topics
     outbox: Outbox
+    counts: Counts
 
     @classmethod
     def from_settings(cls, settings: Settings, queue: JobQueue) -> "Services":
         """The services of the installation that the settings describe."""
-        secret_key = load_secret_key(settings)
+        keys = secret_keys(settings)
         engine = connect(settings.sqlalchemy_url)
         objects, work = _stores(settings)
         return cls(
             settings=settings,
             engine=engine,
-            keys=KeyStore(engine, secret_key),
+            keys=KeyStore(engine, keys),
             objects=objects,
             work=work,
-            tokens=PageTokens(secret_key, settings.page_token_ttl),
+            tokens=PageTokens(keys, settings.page_token_ttl),
             queue=queue,
             mailbox=Mailbox(settings),
+            counts=Counts(settings),
             topics=Topics(),
             outbox=Outbox(frozenset(name for name, access in settings.aws_accounts.items() if access.topics)),
         )
@@ -75,6 +79,7 @@ class Services:
         """Closes the connections to the database and to Redis."""
         self.engine.dispose()
         self.mailbox.close()
+        self.counts.close()
 
 
 def _stores(settings: Settings) -> tuple[ObjectStore, Bucket]:

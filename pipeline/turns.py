@@ -184,14 +184,24 @@ class Turns:
             pipe.execute()
 
     def numbers(self) -> Mapping[str, float]:
-        """How the queue is and was: waiting, taken, bytes; answered, refused, waited_s and worked_s in all; pace_s of late."""
+        """How the queue is and was: waiting, taken, bytes; answered, refused, waited_s and worked_s in all; pace_s of late; oldest_s: how
+        long the oldest has waited.
+        """
         seconds, micros = self._redis.time()
         now = seconds * 1_000_000 + micros
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zrangebyscore(WAITING, now, "+inf")
+            pipe.zrangebyscore(WAITING, now, "+inf", withscores=True)
             pipe.zrangebyscore(TAKEN, now, "+inf")
             pipe.hgetall(NUMBERS)
-            waiting, taken, totals = pipe.execute()
+            queued, taken, totals = pipe.execute()
+        waiting = [letter for letter, _ in queued]
+        ages = [self._age_s(letter.decode(), (until - now) / 1e6) for letter, until in queued[:1]]
         sizes = [int(letter.split(b":")[1]) for letter in (*waiting, *taken)]
         found: dict[str, Any] = {name.decode(): float(value) for name, value in totals.items()}
-        return {**found, "waiting": len(waiting), "taken": len(taken), "bytes": sum(sizes)}
+        state = {"waiting": len(waiting), "taken": len(taken), "bytes": sum(sizes), "oldest_s": sum(ages)}
+        return {**found, **state}
+
+    def _age_s(self, letter_id: str, left_s: float) -> float:
+        """How long a letter has lain there that lies for so long yet."""
+        life: Any = self._redis.hget(LETTER + letter_id, "life_s")
+        return max(0.0, float(life or left_s) - left_s)

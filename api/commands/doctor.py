@@ -13,6 +13,7 @@ from pipeline.commandline import connect, data_dir_option
 from pipeline.errors import ReelsightError
 from pipeline.models.library import Library
 from pipeline.queue import CeleryQueue, make_app
+from pipeline.roll_call import register_of, roll_call
 from pipeline.settings import Settings, settings_of
 
 Check = Callable[[Settings], str]
@@ -71,6 +72,23 @@ def redis(settings: Settings) -> str:
     return "the broker answers"
 
 
+def workers(settings: Settings) -> str:
+    """That every queue has a worker that takes what comes; nothing where no service runs."""
+    if settings.broker_url is None and not settings.redis_socket.exists():
+        return "`reelsight serve` will start them"
+    roll = roll_call(register_of(settings), settings)
+    missing = [name for name, number in roll.queues().items() if not number]
+    silent = [f"{sign.facts.worker} is silent: {reason}" for sign, reason in roll.silent]
+    versions = {sign.facts.version for sign in roll.living}
+    if missing:
+        told = "; ".join([f"nobody takes what comes to {', '.join(missing)}", *silent])
+        raise AilmentError(f"{told}. Start workers with `reelsight worker -Q {','.join(missing)}`.")
+    if len(versions) > 1:
+        raise AilmentError(f"workers of different versions run: {', '.join(sorted(versions))}; upgrade all.")
+    oldest = max(sign.ages_s.get("beat", 0.0) for sign in roll.living)
+    return "; ".join([f"{len(roll.living)} live, the oldest sign is {oldest:.0f} s old", *silent])
+
+
 def database(settings: Settings) -> str:
     """That the database answers and has the present schema."""
     services = connect(settings)
@@ -124,6 +142,7 @@ CHECKS: dict[str, Check] = {
     "python": python,
     "data directory": data_folder,
     "broker": redis,
+    "workers": workers,
     "database": database,
     "models": weights,
     "access keys": access_keys,

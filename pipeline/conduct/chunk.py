@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from time import perf_counter
 from urllib.parse import quote
 
 import structlog
@@ -18,13 +19,16 @@ from pipeline.conduct.limits import decode_limits
 from pipeline.conduct.outcome import Outcome, fail_pass, give_back, keep, put_off
 from pipeline.conduct.progress import Progress
 from pipeline.conduct.stoppable import stoppable
+from pipeline.conduct.tally import count_attempt, count_run
 from pipeline.conduct.turn import Report, taken
+from pipeline.conduct.video import local_video
 from pipeline.detect.columns import pack
 from pipeline.errors import JobFailed, LeaseLost
 from pipeline.jobs.types import Chunk, Job, Pass
 from pipeline.media.types import Stretch
 from pipeline.models.types import Models
 from pipeline.objects.types import NoSuchObjectError, ObjectChangedError
+from pipeline.patience import passing, patiently
 from pipeline.run import StageResult, run
 from pipeline.services import Services
 from pipeline.store import jobs, passes
@@ -52,6 +56,7 @@ def analyze_chunk(services: Services, models: Models, worker: str) -> Report | N
     bound = structlog.contextvars.bound_contextvars(pass_id=chunk.pass_id, chunk_id=chunk.id, attempt=chunk.attempt)
     with bound:
         done = _settled(services, models, own)
+    count_attempt(services.counts, chunk, done)
     frames = chunk.stop - chunk.start if done else 0
     return Report(chunk.pass_id, [job.id for job in own.jobs], done, f"{chunk.start}-{chunk.stop}", frames)
 
@@ -75,16 +80,17 @@ def _settled(services: Services, models: Models, own: _Taken) -> bool:
         return False
     except JobFailed as error:
         return fail_pass(services, own.chunk, str(error))
-    except (NoSuchObjectError, ObjectChangedError):
-        reason = "The video was removed or replaced while it was being analysed; start the job again."
-        return fail_pass(services, own.chunk, reason)
     except Exception as error:
+        if isinstance(error, NoSuchObjectError | ObjectChangedError) and not passing(error):
+            reason = "The video was removed or replaced while it was being analysed; start the job again."
+            return fail_pass(services, own.chunk, reason)
         log.exception("chunk_failed")
-        return put_off(services, own.chunk, f"{type(error).__name__}: {error}")
+        why = f"{type(error).__name__}: {error}"
+        return patiently(lambda: put_off(services, own.chunk, why), services.settings.patience_s, "putting off")
     except BaseException:  # the worker is being stopped
         give_back(services, own.chunk)
         raise
-    return keep(services, own.chunk, outcome)
+    return patiently(lambda: keep(services, own.chunk, outcome), services.settings.patience_s, "keeping")
 
 
 def _analyze(services: Services, models: Models, own: _Taken) -> Outcome:
@@ -92,20 +98,23 @@ def _analyze(services: Services, models: Models, own: _Taken) -> Outcome:
     progress = Progress(services.engine, chunk, own.jobs, settings.lease_s)
     with Heartbeat(progress.renew, settings.lease_s / 4):
         stages, errors = _stages(own.jobs, models)
-        index = unpack_index(services.work.read(index_key(chunk.pass_id)))
-        with services.objects.local_path(video.bucket, video.name, video.etag, video.version) as path:
+        packed = patiently(lambda: services.work.read(index_key(chunk.pass_id)), settings.patience_s, "frame index")
+        index = unpack_index(packed)
+        with local_video(services, video) as path:
             # From here on a stalled decoder or detector must lose its lease, so that only real progress renews it.
             progress.from_now_on_by_frames()
+            wanted, began = list(_once(stages, progress)), perf_counter()
             results = run(
                 path,
                 media_of(own.pass_.media or {}),
                 index,
                 Stretch(chunk.start, chunk.stop),
-                list(_once(stages, progress)),
+                wanted,
                 progress.report,
                 limits=decode_limits(settings),
             )
         progress.without_frames()
+        count_run(services.counts, wanted, results, perf_counter() - began)
         found = _packed(services, chunk, results)
     return _outcome(stages, errors, results, found)
 
@@ -142,7 +151,8 @@ def _packed(services: Services, chunk: Chunk, results: Mapping[str, StageResult]
     for stage, result in results.items():
         if result.error is None:
             place = f"{pass_prefix(chunk.pass_id)}{chunk.id}/{chunk.attempt}/{quote(stage, safe='')}"
-            services.work.put(place, pack(result.found))
+            content = pack(result.found)
+            patiently(partial(services.work.put, place, content), services.settings.patience_s, "detections")
             places[stage] = place
     return places
 

@@ -28,6 +28,8 @@ def end_job(
         services.outbox.add(
             connection, ended.account, ended.topic_arn, completion(ended), now, dedupe_key=_event(ended)
         )
+    services.counts.add("jobs_ended", operation=job.operation, state=target.value)
+    services.counts.observe("job_seconds", (now - job.created_at).total_seconds(), state=target.value)
     log.info("job_ended", job_id=job.id, operation=job.operation, state=target.value, reason=ended.status_message)
     return True
 
@@ -40,11 +42,13 @@ def fail_jobs(services: Services, connection: Connection, ended: Iterable[Job], 
 
 def settle_pass(services: Services, connection: Connection, pass_id: str, now: datetime) -> bool:
     """Whether the pass can be finished now; cancels the work that no open job needs, all of it when none is left."""
-    needed = {job.operation for job in jobs.of_pass(connection, pass_id)}
+    wanted = jobs.of_pass(connection, pass_id)
+    needed = {job.operation for job in wanted}
     passes.cancel_chunks(connection, pass_id, needed)
     if not needed:
         passes.close(connection, pass_id, now + timedelta(seconds=services.settings.lease_s))
         return False
+    passes.rank(connection, pass_id, max(job.priority for job in wanted))
     left = passes.recount(connection, pass_id, now)
     pass_ = passes.find(connection, pass_id)
     return pass_ is not None and pass_.state is PassState.RUNNING and left == 0

@@ -74,6 +74,7 @@ def _expire_leases(services: Services, now: datetime) -> int:
             if sweeping.still_dead(connection, chunk, now):
                 _bury(services, connection, chunk, now)
                 settle_pass(services, connection, chunk.pass_id, now)
+        services.counts.add("leases_expired")
         log.warning("lease_expired", pass_id=chunk.pass_id, chunk_id=chunk.id, attempt=chunk.attempt)
     return len(dead)
 

@@ -171,7 +171,7 @@ def test_a_mistake_of_ours_is_an_internal_error_with_a_request_id(installation: 
 
     dispatcher = Dispatcher(
         installation.services,
-        Metrics(installation.services.engine, installation.services.mailbox),
+        Metrics(installation.services),
         {"ListFaces": broken},
     )
     body = json.dumps({"CollectionId": "c"}).encode()
@@ -188,7 +188,7 @@ def test_health_readiness_and_metrics(installation: Installation, client: httpx.
     rekognition(installation).start_label_detection(Video=VIDEO)
     assert client.get("/health").json() == {"status": "ok"}
     ready = client.get("/ready").json()
-    assert ready == {"database": "ok", "broker": "ok", "objects": "ok"}
+    assert ready == {"database": "ok", "broker": "ok", "objects": "ok", "workers": ready["workers"]}
     text = client.get("/metrics").text
     assert re.search(r'reelsight_user_error_count_total\{operation="GetLabelDetection"\} [1-9]', text)
     assert re.search(r'reelsight_successful_request_count_total\{operation="StartLabelDetection"\} [1-9]', text)
@@ -218,7 +218,7 @@ def test_no_valid_request_breaks_the_server(installation: Installation, operatio
     signed = signed_headers("http://x/", installation.key, body, headers)
     services = installation.services
     request = SignedRequest("POST", "/", "", [(k.lower(), v) for k, v in signed.items()], body)
-    answer = Dispatcher(services, Metrics(services.engine, services.mailbox)).serve(request)
+    answer = Dispatcher(services, Metrics(services)).serve(request)
     known = model.declared_errors(model.operations()[operation])
     assert answer.status_code == 200 or json.loads(answer.body)["Code"] in known - {"InternalServerError"}
 

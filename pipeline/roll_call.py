@@ -1,0 +1,54 @@
+"""Which queues have a worker that lives: what the api, commands and figures tell of the register of workers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.liveness import Register, Sign
+from pipeline.queue import QUEUES
+from pipeline.redis_client import redis_of
+from pipeline.settings import Settings
+
+ANSWER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """The workers of an installation.
+
+    Attributes:
+        living: Those that give signs of life.
+        silent: Those that have ceased to, without having ended as they should, with the reason.
+    """
+
+    living: Sequence[Sign]
+    silent: Sequence[tuple[Sign, str]]
+
+    def of(self, queue: str) -> list[Sign]:
+        """The living workers of a queue."""
+        return [sign for sign in self.living if queue in sign.facts.queues]
+
+    def queues(self) -> dict[str, int]:
+        """Queue -> how many living workers it has."""
+        return {queue: len(self.of(queue)) for queue in QUEUES}
+
+
+def register_of(settings: Settings) -> Register:
+    """The register of the installation.
+
+    Raises:
+        SetupError: the broker is not Redis.
+    """
+    return Register(redis_of(settings, ANSWER_S, ANSWER_S))
+
+
+def roll_call(register: Register, settings: Settings) -> Roll:
+    """Who lives now.
+
+    Raises:
+        RedisError: the broker cannot be reached.
+    """
+    found = [(sign, sign.ailment(sign.ages_s, settings.silent_s)) for sign in register.signs()]
+    return Roll(
+        [sign for sign, reason in found if reason is None],
+        [(sign, reason) for sign, reason in found if reason is not None],
+    )
