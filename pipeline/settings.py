@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     """How often lost wake-ups, dead leases, late deliveries and expired jobs are looked for."""
     max_attempts: int = 3
     """Tries of a chunk before its jobs fail."""
+    patience_s: float = Field(default=60.0, ge=0)
+    """How long a worker waits for a store, a disk or a database that fails before it counts a try as failed."""
     stop_s: float = Field(default=20.0, gt=0)
     """How long a worker that is stopped lets its tasks go on; what is not done by then is given back."""
     retention: timedelta = timedelta(days=7)

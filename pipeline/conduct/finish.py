@@ -22,10 +22,12 @@ from pipeline.faces.galleries import galleries
 from pipeline.jobs.types import Chunk, ChunkState, Job, JobState, Pass, PassState
 from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.objects.types import Bucket
+from pipeline.patience import patiently
 from pipeline.results.writer import write
 from pipeline.services import Services
 from pipeline.store import jobs, passes
 from pipeline.store.engine import reading, writing
+from pipeline.store.jobs import ResultSet
 from pipeline.store.metadata import utcnow
 from pipeline.store.turns import Work
 
@@ -83,7 +85,9 @@ def _ended(services: Services, pass_: Pass) -> bool:
 def _finish(services: Services, pass_: Pass, heartbeat: Heartbeat) -> None:
     with reading(services.engine) as connection:
         open_jobs, chunks = jobs.of_pass(connection, pass_.id), passes.chunks_of(connection, pass_.id)
-    media, index = media_of(pass_.media or {}), unpack_index(services.work.read(index_key(pass_.id)))
+    patience_s = services.settings.patience_s
+    packed = patiently(lambda: services.work.read(index_key(pass_.id)), patience_s, "frame index")
+    media, index = media_of(pass_.media or {}), unpack_index(packed)
     for job in open_jobs:
         heartbeat.check()
         try:
@@ -108,6 +112,24 @@ def _finish(services: Services, pass_: Pass, heartbeat: Heartbeat) -> None:
 def _finish_job(
     services: Services, pass_: Pass, job: Job, chunks: Sequence[Chunk], media: MediaInfo, index: FrameIndex
 ) -> None:
+    def put_together() -> tuple[list[ResultSet], dict[str, Any]]:
+        return _put_together(services, pass_, job, chunks, media, index)
+
+    results, summary = patiently(put_together, services.settings.patience_s, "results")
+    now = utcnow()
+    with writing(services.engine) as connection:
+        passes.lock(connection, pass_.id)
+        if not passes.renew(connection, pass_, now + timedelta(seconds=services.settings.lease_s)):
+            raise LeaseLost
+        if end_job(services, connection, job, JobState.SUCCEEDED, now, summary=summary, status_message=None):
+            jobs.add_results(connection, job.id, results)
+    services.queue.wake_delivery()
+
+
+def _put_together(
+    services: Services, pass_: Pass, job: Job, chunks: Sequence[Chunk], media: MediaInfo, index: FrameIndex
+) -> tuple[list[ResultSet], dict[str, Any]]:
+    """The results of a job, kept in the work store, and the summary that goes with them."""
     operation = OPERATIONS[job.operation]
     aggregator = analyses.load(job.operation).aggregator(job.parameters, media, index, galleries(services, job.account))
     found = {
@@ -117,14 +139,7 @@ def _finish_job(
     records = feed(aggregator, index, media, found)
     prefix = f"{results_prefix(job.id)}{job.attempt}-{pass_.attempt}/"
     results = write(records, operation.orders, operation.aggregates, services.work, prefix)
-    summary, now = dict(aggregator.summary()), utcnow()
-    with writing(services.engine) as connection:
-        passes.lock(connection, pass_.id)
-        if not passes.renew(connection, pass_, now + timedelta(seconds=services.settings.lease_s)):
-            raise LeaseLost
-        if end_job(services, connection, job, JobState.SUCCEEDED, now, summary=summary, status_message=None):
-            jobs.add_results(connection, job.id, results)
-    services.queue.wake_delivery()
+    return results, dict(aggregator.summary())
 
 
 def _places(operation: str, chunks: Sequence[Chunk], frame_count: int) -> dict[str, list[str]]:

@@ -14,12 +14,14 @@ from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.limits import decode_limits
 from pipeline.conduct.settle import fail_jobs, settle_pass
 from pipeline.conduct.turn import Report, rested, taken
+from pipeline.conduct.video import local_video
 from pipeline.errors import JobFailed, LeaseLost
 from pipeline.jobs.planning import stretches
 from pipeline.jobs.types import Job, JobState, Pass, PassState
 from pipeline.media.probe import probe
 from pipeline.media.types import MediaInfo
 from pipeline.objects.types import NoSuchObjectError, ObjectChangedError
+from pipeline.patience import passing, patiently
 from pipeline.process import process_name
 from pipeline.services import Services
 from pipeline.store import jobs, passes, turns
@@ -122,12 +124,13 @@ def _tried(services: Services, pass_: Pass) -> int | None:
         return _plan_pass(services, pass_)
     except JobFailed as error:
         return _fail(services, pass_, str(error))
-    except (NoSuchObjectError, ObjectChangedError):
-        return _fail(services, pass_, "The video was removed or replaced while the job waited; start the job again.")
     except LeaseLost:
         log.info("planning_dropped", pass_id=pass_.id)
         return None
     except Exception as error:
+        if isinstance(error, NoSuchObjectError | ObjectChangedError) and not passing(error):
+            reason = "The video was removed or replaced while the job waited; start the job again."
+            return _fail(services, pass_, reason)
         log.exception("planning_failed", pass_id=pass_.id, attempt=pass_.attempt)
         return _put_off(services, pass_, error)
     except BaseException:  # the worker is being stopped
@@ -149,19 +152,21 @@ def _put_off(services: Services, pass_: Pass, error: Exception) -> int | None:
 
 def _plan_pass(services: Services, pass_: Pass) -> int:
     settings, video = services.settings, pass_.video
+    where = (video.bucket, video.name, video.version)
 
     def renew() -> bool:
         with writing(services.engine) as connection:
             return passes.renew(connection, pass_, utcnow() + timedelta(seconds=settings.lease_s))
 
     with Heartbeat(renew, settings.lease_s / 4) as lease:
-        info = services.objects.head(video.bucket, video.name, video.version)
+        info = patiently(lambda: services.objects.head(*where), settings.patience_s, "facts of the video")
         # What counts is the object as it is now; chunks insist on this one.
         video = replace(video, etag=info.etag, size_bytes=info.size_bytes)
-        with services.objects.local_path(video.bucket, video.name, video.etag, video.version) as path:
+        with local_video(services, video) as path:
             media, index = probe(path, decode_limits(settings))
         lease.check()
-        services.work.put(index_key(pass_.id), pack_index(index))
+        packed = pack_index(index)
+        patiently(lambda: services.work.put(index_key(pass_.id), packed), settings.patience_s, "frame index")
     cuts = [(stretch.start, stretch.stop) for stretch in stretches(media, index, settings.chunk_s)]
     _run(services, replace(pass_, video=video), media, cuts)
     return len(cuts)

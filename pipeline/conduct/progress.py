@@ -4,14 +4,18 @@ import time
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
+import structlog
 from sqlalchemy import Engine
 
 from pipeline.errors import LeaseLost
 from pipeline.jobs.types import Chunk, Job
+from pipeline.patience import passing
 from pipeline.process import got_on
 from pipeline.store import jobs, passes
 from pipeline.store.engine import writing
 from pipeline.store.metadata import utcnow
+
+log = structlog.get_logger()
 
 REPORT_S = 0.5
 """At most this often the database hears of progress; it bounds how long a cancelled job still works."""
@@ -61,7 +65,13 @@ class Progress:
     def _tell_in_time(self) -> None:
         if time.monotonic() - self._told_at >= min(REPORT_S, self._lease.total_seconds() / 4):
             self._told_at = time.monotonic()
-            self._held = self._tell()
+            try:
+                self._held = self._tell()
+            except Exception as error:
+                if not passing(error):
+                    raise
+                # The lease lasts for several reports; what is written at last is checked against it.
+                log.warning("lease_not_renewed", error=str(error))
 
     def _tell(self) -> bool:
         with writing(self._engine) as connection:

@@ -7,15 +7,12 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ClientError
 
 from pipeline.objects.cache import FileCache
-from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectInfo
+from pipeline.objects.s3_faults import available, code, named
+from pipeline.objects.types import NoSuchObjectError, ObjectChangedError, ObjectInfo, StoreUnavailableError
 from pipeline.settings import Settings
-
-_NOT_THERE = frozenset(
-    {"404", "403", "400", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "AccessDenied", "InvalidArgument"}
-)
 
 
 def s3_client(settings: Settings) -> Any:
@@ -48,7 +45,7 @@ class S3Store:
 
     def head(self, bucket: str, key: str, version: str | None = None) -> ObjectInfo:
         """Facts of the object."""
-        with _missing_is_named(bucket, key):
+        with named(bucket, key):
             found = self._client.head_object(**_named(bucket, key, version))
         # Stores that keep no versions ignore the one that was asked for.
         if version not in {None, "null", found.get("VersionId")}:
@@ -61,7 +58,7 @@ class S3Store:
             return b""
         last = "" if stop is None else stop - 1
         wanted = {} if start == 0 and stop is None else {"Range": f"bytes={start}-{last}"}
-        with _missing_is_named(bucket, key):
+        with named(bucket, key):
             body: bytes = self._client.get_object(Bucket=bucket, Key=key, **wanted)["Body"].read()
         return body
 
@@ -72,41 +69,49 @@ class S3Store:
         def fetch(target: Path) -> None:
             self._check(bucket, key, etag, version)
             extra = {"VersionId": version} if version else None
-            self._client.download_file(bucket, key, str(target), ExtraArgs=extra)
-            self._check(bucket, key, etag, version)  # the ranges may have come from two objects
+            with named(bucket, key):
+                self._client.download_file(bucket, key, str(target), ExtraArgs=extra)
+            # The ranges may have come from two objects, or the answers may have been cut short.
+            if target.stat().st_size != self._check(bucket, key, etag, version).size_bytes:
+                raise StoreUnavailableError(f"{bucket}/{key} came with {target.stat().st_size} bytes only")
 
         with self._cache.file((bucket, key, version or "", etag), fetch) as path:
             yield path
 
     def put(self, bucket: str, key: str, data: bytes) -> None:
         """One request."""
-        self._client.put_object(Bucket=bucket, Key=key, Body=data)
+        with available():
+            self._client.put_object(Bucket=bucket, Key=key, Body=data)
 
     def put_file(self, bucket: str, key: str, path: Path) -> None:
         """One request, or a multipart upload of a large file."""
-        self._client.upload_file(str(path), bucket, key)
+        with available():
+            self._client.upload_file(str(path), bucket, key)
 
     def list(self, bucket: str, prefix: str = "") -> Iterator[str]:
         """Keys in byte order."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for found in pages:
-            for item in found.get("Contents", ()):
-                yield item["Key"]
+        with available():
+            for found in pages:
+                for item in found.get("Contents", ()):
+                    yield item["Key"]
 
     def delete(self, bucket: str, key: str) -> None:
         """One request."""
         try:
-            self._client.delete_object(Bucket=bucket, Key=key)
+            with available():
+                self._client.delete_object(Bucket=bucket, Key=key)
         except ClientError as error:  # Amazon's store answers 204 here; others say that nothing was there
-            if _code(error) not in {"404", "NoSuchKey"}:
+            if code(error) not in {"404", "NoSuchKey"}:
                 raise
 
     def create_bucket(self, bucket: str) -> None:
         """Makes the bucket where the account may; a bucket of another owner shows when it is written to."""
         try:
-            self._client.head_bucket(Bucket=bucket)
+            with available():
+                self._client.head_bucket(Bucket=bucket)
         except ClientError as error:
-            if _code(error) not in {"404", "NoSuchBucket"}:
+            if code(error) not in {"404", "NoSuchBucket"}:
                 raise
             self._create(bucket)
 
@@ -116,29 +121,15 @@ class S3Store:
         try:
             self._client.create_bucket(Bucket=bucket, **where)
         except ClientError as error:
-            if _code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+            if code(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
 
-    def _check(self, bucket: str, key: str, etag: str, version: str | None) -> None:
-        if self.head(bucket, key, version).etag != etag:
+    def _check(self, bucket: str, key: str, etag: str, version: str | None) -> ObjectInfo:
+        found = self.head(bucket, key, version)
+        if found.etag != etag:
             raise ObjectChangedError(f"{bucket}/{key} was replaced")
-
-
-@contextmanager
-def _missing_is_named(bucket: str, key: str) -> Iterator[None]:
-    try:
-        yield
-    except ParamValidationError:
-        raise NoSuchObjectError(f"{bucket!r} is no bucket") from None
-    except ClientError as error:
-        if _code(error) in _NOT_THERE:
-            raise NoSuchObjectError(f"{bucket}/{key} does not exist or may not be read") from error
-        raise
+        return found
 
 
 def _named(bucket: str, key: str, version: str | None) -> dict[str, str]:
     return {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])

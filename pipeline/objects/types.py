@@ -14,6 +14,14 @@ class NoSuchObjectError(ReelsightError):
     """The bucket, the object or the version does not exist or may not be read."""
 
 
+class ObjectRefusedError(NoSuchObjectError):
+    """The store refuses us the object, or does not believe our signature."""
+
+
+class StoreUnavailableError(ReelsightError):
+    """The store is away, overloaded, or broke off its answer; it may be there again in a moment."""
+
+
 class ObjectChangedError(ReelsightError):
     """The object is no longer the one that was asked for."""
 
