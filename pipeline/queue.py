@@ -4,11 +4,14 @@ The database is the truth; a wake-up that is lost is sent again by the sweeper, 
 """
 
 import json
+import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from celery import Celery
+from celery.schedules import schedstate, schedule
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
@@ -54,6 +57,24 @@ def taken_from(queues: str) -> str:
     return ",".join(f"{name},{PLANNING},{FINISHING}" if name == CONTROL else name for name in queues.split(","))
 
 
+class Every(schedule):
+    """A schedule that goes by the clock that nobody sets: a machine whose time is put back would sweep nothing until it has caught up."""
+
+    def __init__(self, seconds: float) -> None:
+        """Due at once, and from then on every so many seconds."""
+        super().__init__(timedelta(seconds=seconds))
+        self._every_s = seconds
+        self._due_s = time.monotonic()
+
+    def is_due(self, last_run_at: datetime) -> Any:
+        """Whether it is due, and in how many seconds to ask again."""
+        left_s = self._due_s - time.monotonic()
+        if left_s > 0:
+            return schedstate(is_due=False, next=left_s)
+        self._due_s = time.monotonic() + self._every_s
+        return schedstate(is_due=True, next=self._every_s)
+
+
 def make_app(settings: Settings) -> Celery:
     """The Celery application as both ends need it.
 
@@ -97,9 +118,8 @@ def make_app(settings: Settings) -> Celery:
             # A caller waits for no broker: what it wanted to wake, the sweeper wakes later.
             "max_retries": 0,
         },
-        beat_schedule={
-            "sweep": {"task": SWEEP, "schedule": settings.sweep_s, "options": {"expires": settings.sweep_s * 2}}
-        },
+        # Without `expires`, which would compare the clocks of two machines: whoever takes several at once does one.
+        beat_schedule={"sweep": {"task": SWEEP, "schedule": Every(settings.sweep_s)}},
         timezone="UTC",
     )
     return app

@@ -13,7 +13,8 @@ from pipeline.images.answer import answer
 from pipeline.notify.delivery import deliver_due
 from pipeline.process import process_name
 from pipeline.turns import How
-from workers.app import IMAGE_LIMIT_S, app, models, models_for_image, services
+from workers.app import IMAGE_LIMIT_S, app, models, models_for_image, services, settings
+from workers.pacing import at_most_every
 
 Facts = dict[str, Any] | None
 """What a task did, as Flower shows it; None: nothing was to be done."""
@@ -44,6 +45,7 @@ def finish_pass(*_of_before: str) -> Facts:
 
 
 @app.task(name=queue.SWEEP)
+@at_most_every(settings.sweep_s / 2)
 def sweep() -> Facts:
     """Mends what was lost: wake-ups, leases, deliveries, expired jobs."""
     return asdict(sweep_up(services()))
