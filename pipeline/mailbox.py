@@ -23,10 +23,12 @@ from redis.exceptions import RedisError
 from pipeline.errors import RequestError
 from pipeline.redis_client import redis_of
 from pipeline.settings import Settings
-from pipeline.turns import LETTER, RESERVE, Entry, How, Turns
+from pipeline.turns import HOLD_S, LETTER, RESERVE, Entry, Fate, How, Turns
 
 SLICE_S = 1.0
 """A caller waits in turns of so long, each far within the patience of a connection."""
+UNHEARD_SLICES = 3
+"""A worker may need so many to take what has arrived."""
 ANSWER_S = 60
 """How long an answer lies there for a caller that has lost its connection meanwhile."""
 RETRY_S = 0.2
@@ -125,17 +127,24 @@ class Mailbox:
             raise
         return letter_id
 
-    def wait(self, letter_id: str, timeout_s: float, left: Callable[[], bool] = bool) -> Mapping[str, Any] | None:
-        """The answer; None: there was none in time, or the caller has `left`.
+    def wait(
+        self,
+        letter_id: str,
+        timeout_s: float,
+        left: Callable[[], bool] = bool,
+        wake: Callable[[How], None] = lambda _: None,
+    ) -> Mapping[str, Any] | None:
+        """The answer; None: there was none in time, or the caller has `left`. `wake` is called when the worker that has taken the letter
+        ends, and when the message that should make one take it was lost with another.
 
         Raises:
             LetterLost: there will be none.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline, watch = time.monotonic() + timeout_s, _Fates(wake)
         while (remaining := deadline - time.monotonic()) > 0 and not left():
             try:
                 found = self._redis.blpop([_answer(letter_id)], timeout=min(SLICE_S, remaining))
-                if found is None and not self._redis.exists(LETTER + letter_id):
+                if found is None and not watch.lies(self._turns.fate(letter_id)):
                     found = self._last_look(letter_id)
             except RedisError:  # also one that is being loaded, or has another role for now
                 time.sleep(min(RETRY_S, remaining))
@@ -164,6 +173,23 @@ class Mailbox:
         waited_s = max(0.0, float(fields[b"life_s"]) - turn.left_s)
         body, now = json.loads(fields[b"body"]), time.monotonic()
         return Letter(body, attached, turn.letter_id, turn.attempt, waited_s, now)
+
+    @contextmanager
+    def holding(self, letter: Letter) -> Iterator[None]:
+        """Inside it, the caller knows that somebody is at the letter, however long that takes."""
+        over = threading.Event()
+
+        def hold() -> None:
+            while not over.wait(HOLD_S / 4):
+                with suppress(RedisError):
+                    self._turns.hold(letter.id)
+
+        thread = threading.Thread(target=hold, name="holding", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
 
     def reply(self, letter: Letter, answer: Mapping[str, Any]) -> None:
         """Answers the letter, if somebody still waits."""
@@ -215,6 +241,27 @@ class Mailbox:
             f"the images under way have {entry.bytes} bytes; with this one they would exceed {most}, or what one account "
             f"may have of that (REELSIGHT_IMAGE_WAITING_BYTES)"
         )
+
+
+class _Fates:
+    """What a caller does about the fates of its letter; a worker that has taken it is replaced once."""
+
+    def __init__(self, wake: Callable[[How], None]) -> None:
+        self._wake = wake
+        self._replaced = 0
+        self._unheard = 0
+
+    def lies(self, fate: Fate) -> bool:
+        """Whether the letter is still there; wakes another worker where that is needed."""
+        self._unheard = self._unheard + 1 if fate.unheard else 0
+        if fate.abandoned and fate.attempt > self._replaced:
+            self._replaced = fate.attempt
+            log.warning("image_worker_ended", attempt=fate.attempt)
+            self._wake("again")
+        elif self._unheard >= UNHEARD_SLICES:
+            self._unheard = 0
+            self._wake("turn")
+        return fate.lies
 
 
 def _throttled(why: str) -> RequestError:

@@ -16,6 +16,9 @@ WAITING, TAKEN = "reelsight:letters:waiting", "reelsight:letters:taken"
 NUMBERS, TURNS = "reelsight:letters:numbers", "reelsight:letters:turns"
 LETTER = "reelsight:letter:"
 CLAIM = "reelsight:claim:"
+HELD = "reelsight:held:"
+HOLD_S = 5.0
+"""A worker that answers a letter says so this often at least; past it, it has ended."""
 MESSAGES, MOST_MESSAGES = "images", 10_000
 """The queue's own list, newest first, and how many it may have: without workers nobody takes them, long after their letters are gone."""
 TURNS_S = 3600
@@ -94,6 +97,7 @@ redis.call('EXPIRE', KEYS[3], ARGV[3])
 local attempt = redis.call('HINCRBY', KEYS[5] .. found, 'attempt', 1)
 local left = redis.call('PTTL', KEYS[5] .. found)
 redis.call('SET', KEYS[4], found, 'PX', math.max(left, 1))
+redis.call('SET', KEYS[6] .. found, 1, 'PX', ARGV[4])
 return {found, attempt, left}
 """
 
@@ -142,6 +146,23 @@ class Turn:
     left_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What has become of a letter.
+
+    Attributes:
+        lies: It is still there.
+        attempt: How many workers have taken it.
+        abandoned: The one that took it last gives no sign of life.
+        unheard: None has taken it, and no message is under way that would make one do so, unless one has just arrived.
+    """
+
+    lies: bool
+    attempt: int
+    abandoned: bool
+    unheard: bool
+
+
 class Turns:
     """The register; safe to use from several threads.
 
@@ -166,9 +187,24 @@ class Turns:
 
     def take(self, message_id: str, how: How) -> Turn | None:
         """The letter that a worker which was sent this id is to answer; None: there is none."""
-        keys = [WAITING, TAKEN, TURNS, CLAIM + message_id, LETTER]
-        found = self._take(keys, (message_id, how, TURNS_S))
+        keys = [WAITING, TAKEN, TURNS, CLAIM + message_id, LETTER, HELD]
+        found = self._take(keys, (message_id, how, TURNS_S, int(HOLD_S * 1000)))
         return found and Turn(found[0].decode(), found[1], found[2] / 1000)
+
+    def hold(self, letter_id: str) -> None:
+        """The worker that took the letter still lives."""
+        self._redis.set(HELD + letter_id, 1, px=int(HOLD_S * 1000))
+
+    def fate(self, letter_id: str) -> Fate:
+        """What has become of a letter that has no answer yet."""
+        with self._redis.pipeline() as pipe:
+            pipe.hget(LETTER + letter_id, "attempt")
+            pipe.exists(LETTER + letter_id)
+            pipe.exists(HELD + letter_id)
+            pipe.llen(MESSAGES)
+            attempt, lies, held, messages = pipe.execute()
+        tries = int(attempt or 0)
+        return Fate(bool(lies), tries, abandoned=bool(tries and not held), unheard=not tries and not messages)
 
     def answer(self, letter_id: str, into: str, answer: bytes, keep_s: int, worked_s: float, waited_s: float) -> bool:
         """Puts the answer into a list and forgets the letter; False: nobody waits for it, and it was dropped."""

@@ -41,7 +41,9 @@ def answer(services: Services, models: Models, message_id: str, how: How = "turn
         log.debug("image_request_gone", message=message_id)
         return
     with structlog.contextvars.bound_contextvars(letter=letter.id, operation=letter.body["operation"]):
-        services.mailbox.reply(letter, _outcome(services, models, letter))
+        with services.mailbox.holding(letter):
+            outcome = _outcome(services, models, letter)
+        services.mailbox.reply(letter, outcome)
 
 
 def _outcome(services: Services, models: Models, letter: Letter) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from pipeline.mailbox import Letter, LetterLost
 from pipeline.services import Services
 
 WAKE_UPS = 2
-"""The first may have reached a worker that was then killed with all its children; a letter that was answered wakes nobody."""
+"""The first may have reached a worker that is stuck; a letter that was answered wakes nobody."""
 GRACE_S = 1.0
 """How much longer than its caller waits a letter lies there, so that one that is gone is known to be lost."""
 
@@ -77,7 +78,8 @@ def _once(services: Services, account: str, letter: Letter, life_s: float) -> Ma
     try:
         for turn in range(WAKE_UPS):
             services.queue.wake_image(letter_id, "again" if turn else "turn")
-            answer = mailbox.wait(letter_id, life_s / WAKE_UPS, has_left.get())
+            wake = partial(services.queue.wake_image, letter_id)
+            answer = mailbox.wait(letter_id, life_s / WAKE_UPS, has_left.get(), wake)
             if answer is not None or has_left.get()():
                 return answer
     finally:
