@@ -251,11 +251,11 @@ def _policy(topic: Topic) -> str:
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:
-    if len(tags) > MAX_TAGS:
-        raise RequestError("TagLimitExceeded", f"Tags: a topic has at most {MAX_TAGS} tags, not {len(tags)}")
     for key in tags:
         if key.casefold().startswith(RESERVED_TAGS):
             raise worded(f"Tags Reason: the key {key!r} begins with {RESERVED_TAGS}, which is reserved")
+    if len(tags) > MAX_TAGS:
+        raise RequestError("TagLimitExceeded", f"Tags: a topic has at most {MAX_TAGS} tags, not {len(tags)}")
 
 
 def _check_same(there: RowMapping, wanted: Mapping[str, str | None], tags: Mapping[str, str]) -> None:
