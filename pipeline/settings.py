@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pipeline.aws_access import AwsAccess
 from pipeline.catalog import OPERATIONS
 from pipeline.errors import SetupError
+from pipeline.setting_checks import check_account, checked_priorities, checked_shares
 from pipeline.settings_sources import handed_down, sources
 
 DEFAULT_DATA_DIR = Path("~/.local/share/reelsight").expanduser()
@@ -129,6 +129,10 @@ class Settings(BaseSettings):
 
     account_shares: Mapping[str, float] = {}
     """Account -> its share of the workers beside that of others, which is 1 unless set, for example {"111122223333": 4}."""
+    account_priorities: Mapping[str, str] = {}
+    """Account -> priority of its jobs that name none: `high`, `normal` (the default) or `low` among its own."""
+    max_open_jobs: int | None = Field(default=None, ge=0)
+    """Jobs on videos that an account may have open at once, more answer `LimitExceededException`; None: no limit, all are queued."""
 
     sampling_ms: Mapping[str, int] = {}
     """Analysis -> milliseconds between the frames it looks at, 1 to 500, for example {"persons": 100}; a job keeps what it started with."""
@@ -175,20 +179,14 @@ class Settings(BaseSettings):
         """Arguments, variables, files named by variables, what the machine was told when it joined."""
         return sources(settings_cls, named["init_settings"], named["env_settings"])
 
-    @field_validator("account_shares")
-    @classmethod
-    def _shares(cls, shares: Mapping[str, float]) -> Mapping[str, float]:
-        for account, share in shares.items():
-            _check_account(account)
-            if not 0.001 <= share <= 1000:
-                raise ValueError(f"{account}: {share} is not within 0.001 to 1000")
-        return shares
+    _shares = field_validator("account_shares")(checked_shares)
+    _priorities = field_validator("account_priorities")(checked_priorities)
 
     @field_validator("aws_accounts")
     @classmethod
     def _aws(cls, accounts: Mapping[str, AwsAccess]) -> Mapping[str, AwsAccess]:
         for account in accounts:
-            _check_account(account)
+            check_account(account)
         return accounts
 
     @field_validator("sampling_ms")
@@ -252,14 +250,14 @@ class Settings(BaseSettings):
         return self.data_dir / "cache" / "faces"
 
     @property
+    def scratch_path(self) -> Path:
+        """Where this machine's processes keep temporary files."""
+        return self.data_dir / "cache" / "tmp"
+
+    @property
     def buckets_path(self) -> Path:
         """Where the directory object store keeps buckets."""
         return self.data_dir / "buckets"
-
-
-def _check_account(account: str) -> None:
-    if not re.fullmatch("[0-9]{12}", account):
-        raise ValueError(f"{account!r} is no account: it must have 12 digits")
 
 
 def settings_of(data_dir: Path | None, **given: object) -> Settings:

@@ -71,7 +71,7 @@ def programs(settings: Settings, fds: tuple[int, int], flower_port: int | None) 
     """What runs on one machine, in starting order."""
     if settings.broker_url is None:
         yield Program("redis", broker.command(settings, broker.find_server(settings)), last=True)
-    yield Program("api", api_command(fds), fds=fds)
+    yield Program("api", api_command(fds), stop_s=settings.image_timeout_s + API_KILL_AFTER_S, fds=fds)
     for name in queue.QUEUES:
         yield worker_program(name, settings)
     yield Program("beat", beat_command())

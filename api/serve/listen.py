@@ -16,6 +16,9 @@ from pipeline.queue import CeleryQueue, make_app
 from pipeline.services import Services
 from pipeline.settings import Settings
 
+DRAIN_S = 5
+"""Beyond the longest operation: how long a stopped api lets requests under way go on."""
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A bound, inheritable socket; port 0 takes any free one.
@@ -58,7 +61,7 @@ def serve(settings: Settings, fds: tuple[int, ...] | None) -> None:
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "timeout_graceful_shutdown": 10,
+        "timeout_graceful_shutdown": settings.image_timeout_s + DRAIN_S,
         "lifespan": "off",
     }
     plain = _Server(uvicorn.Config(app, **common))

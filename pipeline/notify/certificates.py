@@ -25,6 +25,8 @@ from pipeline.errors import SetupError
 from pipeline.settings import Settings
 
 AUTHORITY_LIFE = timedelta(days=3650)
+RENEW_AUTHORITY_BEFORE = timedelta(days=730)
+"""Receivers have this long to take the new certificate; it has the key and the name of the old one, so that both vouch for the same."""
 SERVER_LIFE = timedelta(days=397)
 """Longest life that common clients accept of a server. Source: CA/Browser Forum ballot SC31."""
 SIGNING_LIFE = timedelta(days=1825)
@@ -122,19 +124,26 @@ def _authority(folder: Path, now: datetime) -> Iterator[_Authority]:
         certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
         key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey), "as `_found` makes it"
+        if certificate.not_valid_after_utc - RENEW_AUTHORITY_BEFORE <= now:
+            certificate = _own_certificate(certificate.subject, key, now)
+            _write(folder / "ca.pem", _pem(certificate), 0o644)
         yield _Authority(certificate, key)
 
 
 def _found(folder: Path, now: datetime) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = _name(f"Reelsight installation {os.urandom(4).hex()}")
+    _write(folder / "ca.key", _private_pem(key), 0o600)
+    certificate = _own_certificate(_name(f"Reelsight installation {os.urandom(4).hex()}"), key, now)
+    _write(folder / "ca.pem", _pem(certificate), 0o644)
+
+
+def _own_certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=True, path_length=0), True),
         (_usage(key_cert_sign=True, crl_sign=True), True),
     ]
     builder = _build(subject, subject, key.public_key(), now, now + AUTHORITY_LIFE, extensions)
-    _write(folder / "ca.key", _private_pem(key), 0o600)
-    _write(folder / "ca.pem", _pem(builder.sign(key, SHA256())), 0o644)
+    return builder.sign(key, SHA256())
 
 
 def _serves(files: ServerCertificate, authority: _Authority, names: Sequence[str], now: datetime) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import Engine, RowMapping, select, update
@@ -13,7 +13,7 @@ from sqlalchemy import Engine, RowMapping, select, update
 from pipeline.errors import SetupError
 from pipeline.notify.certificates import RENEW_BEFORE, signing_certificate
 from pipeline.notify.signing import Signer
-from pipeline.secrets import cipher, load_secret_key
+from pipeline.secrets import secret_keys
 from pipeline.settings import Settings
 from pipeline.store.engine import reading, writing
 from pipeline.store.insertion import insert_new
@@ -21,6 +21,8 @@ from pipeline.store.notify_schema import signing_keys
 
 CURRENT = "current"
 KEY_BITS = 2048
+PURPOSE = "signing-keys"
+"""Of the key under which private keys are encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,13 @@ class Keyring:
             row = self._current()
         assert row is not None, "made above, by us or by another process"
         return Signer(_load(self._decrypted(row)), f"{self.settings.https_url}{certificate_path(row['id'])}")
+
+    def rotate(self, now: datetime) -> str:
+        """Has a new key sign from now on; its id. The certificates of old keys stay published."""
+        self._renew(self._current(), now)
+        row = self._current()
+        assert row is not None, "made above, by us or by another process"
+        return str(row["id"])
 
     def certificate(self, key_id: str) -> str | None:
         """PEM of the certificate of a key that signs or has signed; None: there is no such key."""
@@ -74,8 +83,8 @@ class Keyring:
                 connection.execute(update(signing_keys).where(signing_keys.c.id == old["id"]).values(slot=None))
             insert_new(connection, signing_keys, values)
 
-    def _cipher(self) -> Fernet:
-        return cipher(load_secret_key(self.settings), "signing-keys")
+    def _cipher(self) -> MultiFernet:
+        return secret_keys(self.settings).cipher(PURPOSE)
 
     def _decrypted(self, row: RowMapping) -> bytes:
         try:

@@ -11,11 +11,13 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import Engine, RowMapping, delete, insert, select
 
 from pipeline.errors import RequestError, SetupError
-from pipeline.secrets import cipher
+from pipeline.secrets import SecretKeys
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 from pipeline.store.schema import access_keys
 
+PURPOSE = "access-keys"
+"""Of the key under which secrets are encrypted."""
 _ID_LETTERS = string.ascii_uppercase + "234567"
 _SECRET_LETTERS = string.ascii_letters + string.digits + "+/"
 
@@ -40,9 +42,9 @@ class AccessKey:
 class KeyStore:
     """Makes, finds, lists and revokes access keys."""
 
-    def __init__(self, engine: Engine, secret_key: bytes) -> None:
+    def __init__(self, engine: Engine, secret_keys: SecretKeys) -> None:
         self._engine = engine
-        self._cipher = cipher(secret_key, "access-keys")
+        self._secret_keys = secret_keys
 
     def create(self, account: str) -> AccessKey:
         """A new key of the account.
@@ -53,7 +55,7 @@ class KeyStore:
         if not re.fullmatch(r"[0-9]{12}", account):
             raise RequestError("InvalidParameterException", f"account must consist of 12 digits, not {account!r}")
         key = AccessKey("AKIA" + _pick(_ID_LETTERS, 16), _pick(_SECRET_LETTERS, 40), account, utcnow())
-        encrypted = self._cipher.encrypt(key.secret.encode()).decode()
+        encrypted = self._secret_keys.cipher(PURPOSE).encrypt(key.secret.encode()).decode()
         with writing(self._engine) as connection:
             connection.execute(
                 insert(access_keys).values(id=key.id, account=account, secret=encrypted, created_at=key.created_at)
@@ -84,7 +86,7 @@ class KeyStore:
 
     def _key(self, row: RowMapping) -> AccessKey:
         try:
-            secret = self._cipher.decrypt(row["secret"].encode()).decode()
+            secret = self._secret_keys.cipher(PURPOSE).decrypt(row["secret"].encode()).decode()
         except InvalidToken:
             raise SetupError(
                 "access keys were encrypted with another secret key; set REELSIGHT_SECRET_KEY to the one they were made with"

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from pipeline.errors import RequestError
 from pipeline.results.tokens import PageTokens
+from pipeline.secrets import SecretKeys
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DAY = timedelta(hours=24)
-TOKENS = PageTokens(b"k" * 32, DAY)
+TOKENS = PageTokens(SecretKeys.of(b"k" * 32), DAY)
 CONTEXT = ("111122223333", "job", "1", "TIMESTAMP", "TIMESTAMPS")
 texts = st.text(max_size=64)
 
@@ -56,7 +57,7 @@ def test_a_token_lives_for_a_day() -> None:
 
 
 def test_another_installation_refuses_it() -> None:
-    assert _refused(PageTokens(b"o" * 32, DAY).make(CONTEXT, 7, NOW))
+    assert _refused(PageTokens(SecretKeys.of(b"o" * 32), DAY).make(CONTEXT, 7, NOW))
 
 
 @pytest.mark.parametrize("token", ["", "a", "AAAA", "A" * 255, "not base64!"])
