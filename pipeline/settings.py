@@ -255,6 +255,11 @@ class Settings(BaseSettings):
         return self.data_dir / "cache" / "tmp"
 
     @property
+    def scratch_path(self) -> Path:
+        """Where this machine's processes keep temporary files."""
+        return self.data_dir / "cache" / "tmp"
+
+    @property
     def buckets_path(self) -> Path:
         """Where the directory object store keeps buckets."""
         return self.data_dir / "buckets"

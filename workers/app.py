@@ -11,9 +11,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from celery.signals import celeryd_after_setup, setup_logging, worker_process_init, worker_shutting_down
+import structlog
+from celery.signals import (
+    celeryd_after_setup,
+    celeryd_init,
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
-from pipeline import logs
+from pipeline import logs, scratch
 from pipeline.models.library import Library
 from pipeline.models.threads import inference_threads
 from pipeline.models.types import Models
@@ -32,6 +41,7 @@ IMAGE_LIMIT_S = 2 * settings.image_timeout_s
 """Past it a request ends its process: not with its caller's patience, or a slow machine might never get done with loading its models."""
 app = make_app(settings)
 app.conf.imports = ("workers.tasks",)
+_scratch: scratch.Scratch | None = None
 heart.install(app, settings)
 on_progress(heart.told_progress(settings))
 
@@ -79,7 +89,27 @@ def _log(**_: Any) -> None:
 def _limit_child(**_: Any) -> None:
     """Hostile files are decoded here: the child may not outgrow its memory, nor outlive its parent."""
     die_with_parent()
+    _take_scratch()
     _limit_memory()
+
+
+@celeryd_init.connect
+def _take_scratch(**_: Any) -> None:
+    """Has all temporary files of this process made where whoever comes after it removes them, should it be killed."""
+    global _scratch  # noqa: PLW0603 - one per process, and a child must not remove that of its parent
+    _scratch = None
+    try:
+        _scratch = scratch.take(settings.scratch_path)
+    except OSError as error:  # the disk is full, perhaps: what needs room will tell
+        structlog.get_logger().warning("no_scratch", reason=str(error))
+
+
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def _leave_scratch(**_: Any) -> None:
+    if _scratch is not None:
+        _scratch.remove()
+    scratch.prune(settings.scratch_path)
 
 
 @celeryd_after_setup.connect
