@@ -60,7 +60,7 @@ class Machine:
 
 def invite(engine: Engine, queues: Sequence[str], reach: str | None, ttl: timedelta) -> str:
     """The code of a new invitation; only its hash is kept."""
-    code, now = secrets.token_urlsafe(CODE_BYTES), utcnow()
+    code, now = secrets.token_hex(CODE_BYTES), utcnow()
     with writing(engine) as connection:
         connection.execute(delete(invitations).where(invitations.c.expires_at < now - KEPT))
         values = {"queues": ",".join(queues), "reach": reach, "created_at": now, "expires_at": now + ttl}

@@ -46,6 +46,7 @@ class Ports:
     postgres: int
     redis: int
     objects: int
+    flower: int
     http: tuple[int, ...]
     https: tuple[int, ...]
 
@@ -54,19 +55,27 @@ class Engine(Supervisor):
     """The part of a container engine; see the module."""
 
     held: Path
+    asked: set[int]
 
     def watch_held(self, child: Child) -> bool:
         """Whether the program is to be down; ends it if it is not."""
         for order in self.held.iterdir() if self.held.is_dir() else ():
             if child.program.name.startswith(order.name):
                 if child.process.poll() is None:
-                    # PostgreSQL's SIGTERM waits for all clients to leave; its image is stopped with SIGINT too.
-                    soft = signal.SIGINT if child.program.name == "postgres" else signal.SIGTERM
-                    number = signal.SIGKILL if "kill" in order.read_text() else soft
-                    with suppress(ProcessLookupError):
-                        os.killpg(child.process.pid, number)
+                    self._end_as_held(child, order)
                 return True
         return False
+
+    def _end_as_held(self, child: Child, order: Path) -> None:
+        """Kills all of it, or asks its first process to stop, once, as a container engine does."""
+        pid = child.process.pid
+        with suppress(ProcessLookupError):
+            if "kill" in order.read_text():
+                os.killpg(pid, signal.SIGKILL)
+            elif pid not in self.asked:
+                # PostgreSQL's SIGTERM waits for all clients to leave; its image is stopped with SIGINT too.
+                os.kill(pid, signal.SIGINT if child.program.name == "postgres" else signal.SIGTERM)
+                self.asked.add(pid)
 
     def _spawn(self, program: Program) -> "subprocess.Popen[bytes]":
         named = replace(program, environment={**program.environment, "COMPOSED_PART": program.name})
@@ -87,7 +96,7 @@ def main(folder: Path) -> None:
     ports = _ports(folder, services["api"].replicas)
     _secrets(folder, ports)
     engine = Engine({**_bare(), "COMPOSED": str(folder)})
-    engine.held = folder / "held"
+    engine.held, engine.asked = folder / "held", set()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, engine.request_stop)
     try:
@@ -114,9 +123,10 @@ def _run(engine: Engine, folder: Path, services: Mapping[str, Composed], ports: 
 
 
 def _program(service: Composed, number: int, folder: Path, ports: Ports) -> Program:
-    return Program(
-        f"{service.name}-{number + 1}", service.command, _environment(service, number, folder, ports), stop_s=STOP_S
-    )
+    # Flower's address is of no setting; it is not to be reached from elsewhere, nor to be in the way of another one.
+    more = ("--address", "127.0.0.1", "--port", str(ports.flower)) if service.name == "flower" else ()
+    command, environment = (*service.command, *more), _environment(service, number, folder, ports)
+    return Program(f"{service.name}-{number + 1}", command, environment, stop_s=STOP_S)
 
 
 def _environment(service: Composed, number: int, folder: Path, ports: Ports) -> dict[str, str]:
@@ -231,10 +241,10 @@ def _ports(folder: Path, apis: int) -> Ports:
     kept = folder / "ports.json"
     if not kept.exists():
         shutil.rmtree(postgres_folder(folder), ignore_errors=True)  # of an earlier folder of that name
-        free = _free(3 + 2 * apis)
-        kept.write_text(json.dumps([*free[:3], free[3 : 3 + apis], free[3 + apis :]]))
-    postgres, broker_port, objects, http, https = json.loads(kept.read_text())
-    return Ports(postgres, broker_port, objects, tuple(http), tuple(https))
+        free = _free(4 + 2 * apis)
+        kept.write_text(json.dumps([*free[:4], free[4 : 4 + apis], free[4 + apis :]]))
+    *servers, http, https = json.loads(kept.read_text())
+    return Ports(*servers, tuple(http), tuple(https))
 
 
 def _free(count: int) -> list[int]:

@@ -93,7 +93,7 @@ class ManyMachines(Service):
             "REELSIGHT_S3_ENDPOINT_URL": self.s3_url,
             "REELSIGHT_DATA_DIR": str(self.folder / "volumes" / "state"),
             "REELSIGHT_PUBLIC_URL": self.endpoint,
-            "REELSIGHT_PUBLIC_HTTPS_URL": f"https://127.0.0.1:{self._ports()[4][0]}",
+            "REELSIGHT_PUBLIC_HTTPS_URL": f"https://127.0.0.1:{self._ports()[5][0]}",
         }
 
     @contextlib.contextmanager
