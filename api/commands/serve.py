@@ -29,6 +29,9 @@ from pipeline.commandline import data_dir_option
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, environment, settings_of
 
+API_KILL_AFTER_S = 15.0
+"""Seconds after the longest request that an api which is asked to stop gets to answer what it has."""
+
 
 @click.command()
 @click.option("--host", help="Address to listen on [default: 127.0.0.1].")
