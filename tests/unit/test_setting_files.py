@@ -46,7 +46,7 @@ def test_a_file_without_a_secret_is_refused(file: Path, content: bytes, monkeypa
 @pytest.mark.parametrize("name", ["missing", "."])
 def test_a_file_that_cannot_be_read_is_refused(file: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELSIGHT_DATABASE_URL_FILE", str(file.parent / name))
-    with pytest.raises(SetupError, match="REELSIGHT_DATABASE_URL_FILE: .* cannot be read"):
+    with pytest.raises(SetupError, match=r"REELSIGHT_DATABASE_URL_FILE: .* cannot be read"):
         settings_of(None)
 
 
