@@ -45,6 +45,8 @@ SOON = timedelta(seconds=5)
 """What becomes due by itself within this time is waited for: the sweeper would wake no deliverer much sooner."""
 POLL_S = 0.25
 """While deliveries are under way, how often others that became due are looked for."""
+SHORTEST_S = 0.005
+"""And how often at most, where something is expected."""
 LOOKING = 4
 """After a look that found little, this many times as long passes before the next: looking takes a fifth of the time at most."""
 BATCH = 512
@@ -116,6 +118,7 @@ class _Queue:
     found: deque[Candidate] = field(default_factory=deque)
     after: str = ""
     look_at_s: float = 0.0
+    looked: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -151,7 +154,7 @@ class _Round:
         if places <= 0:
             return
         queue = self.queues[lane]
-        if not queue.found and (not self.flights or time.monotonic() >= queue.look_at_s):
+        if not queue.found and (not self.flights or time.monotonic() >= queue.look_at_s or self._overdue()):
             self._look(lane, queue)
         chosen = [queue.found.popleft() for _ in range(min(places, len(queue.found)))]
         if lane is Lane.PROVEN:
@@ -168,11 +171,11 @@ class _Round:
         return min(PLACES[lane] - len(mine), THREADS - len(self.flights))
 
     def _look(self, lane: Lane, queue: _Queue) -> None:
-        began_s = time.monotonic()
+        began_s, queue.looked = time.monotonic(), self.clock.now()
         with reading(self.services.engine) as connection:
-            found = candidates(connection, self.clock.now(), lane, BATCH, queue.after)
+            found = candidates(connection, queue.looked, lane, BATCH, queue.after)
             if not found and queue.after:
-                found = candidates(connection, self.clock.now(), lane, BATCH)
+                found = candidates(connection, queue.looked, lane, BATCH)
         queue.found.extend(found)
         queue.after = found[-1].subscription_arn if len(found) == BATCH else ""
         ended_s = time.monotonic()
@@ -235,10 +238,17 @@ class _Round:
         if moment - self.clock.now() <= SOON:
             heapq.heappush(self.soon, moment)
 
+    def _overdue(self) -> bool:
+        return bool(self.soon) and self.soon[0] <= self.clock.now()
+
     def _patience_s(self) -> float:
-        while self.soon and self.soon[0] <= self.clock.now():
+        """Until something is expected that both lanes have not been looked through for since."""
+        looked = [queue.looked for queue in self.queues.values() if queue.looked is not None]
+        while self.soon and len(looked) == len(self.queues) and self.soon[0] <= min(looked):
             heapq.heappop(self.soon)
-        return min(POLL_S, (self.soon[0] - self.clock.now()).total_seconds()) if self.soon else POLL_S
+        if not self.soon:
+            return POLL_S
+        return min(POLL_S, max((self.soon[0] - self.clock.now()).total_seconds(), SHORTEST_S))
 
     def _waited(self) -> bool:
         """Whether something became due after a pause; False: nothing will, soon."""
@@ -248,7 +258,7 @@ class _Round:
         over = time.monotonic() - self.clock.began_s >= ROUND_S or self.taken >= self.limit
         if not self.soon or over:
             return False
-        time.sleep(max(patience_s, 0.001))
+        time.sleep(patience_s)
         return True
 
 
