@@ -18,6 +18,7 @@ from pipeline.settings import Settings
 from pipeline.store.engine import connect
 from pipeline.store.keys import KeyStore
 from pipeline.store.migrate import migrate
+from pipeline.tracing import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Services:
         topics: Where completions are announced.
         outbox: Notifications that are due.
         counts: Figures of all processes together.
+        traces: What was done for each job, for OpenTelemetry.
     """
 
     settings: Settings
@@ -49,6 +51,7 @@ class Services:
     topics: Topics
     outbox: Outbox
     counts: Counts
+    traces: Traces
 
     @classmethod
     def from_settings(cls, settings: Settings, queue: JobQueue) -> "Services":
@@ -66,6 +69,7 @@ class Services:
             queue=queue,
             mailbox=Mailbox(settings),
             counts=Counts(settings),
+            traces=Traces(settings),
             topics=Topics(),
             outbox=Outbox(frozenset(name for name, access in settings.aws_accounts.items() if access.topics)),
         )
@@ -80,6 +84,7 @@ class Services:
         self.engine.dispose()
         self.mailbox.close()
         self.counts.close()
+        self.traces.close()
 
 
 def _stores(settings: Settings) -> tuple[ObjectStore, Bucket]:

@@ -167,6 +167,10 @@ class Settings(BaseSettings):
     silent_s: float = Field(default=30.0, gt=0)
     """A worker that has not taken such a message for so long, and makes no other progress, is restarted."""
 
+    otlp_endpoint: str | None = None
+    """Base URL of an OpenTelemetry receiver (OTLP over HTTP) that gets the traces of jobs; None: none are written, unless an
+    OTEL_EXPORTER_OTLP_ENDPOINT is set."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least important events that are logged, on standard error."""
     log_format: Literal["json", "console"] = "json"
@@ -248,11 +252,6 @@ class Settings(BaseSettings):
     def face_matrices_path(self) -> Path:
         """Where this machine keeps its copies of the vectors of collections; a cache."""
         return self.data_dir / "cache" / "faces"
-
-    @property
-    def scratch_path(self) -> Path:
-        """Where this machine's processes keep temporary files."""
-        return self.data_dir / "cache" / "tmp"
 
     @property
     def scratch_path(self) -> Path:

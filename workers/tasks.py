@@ -9,6 +9,7 @@ from pipeline.conduct.chunk import analyze_chunk as analyze
 from pipeline.conduct.finish import finish_pass as finish
 from pipeline.conduct.plan import plan as plan_jobs
 from pipeline.conduct.sweep import sweep as sweep_up
+from pipeline.conduct.turn import Report
 from pipeline.images.answer import answer
 from pipeline.notify.delivery import deliver_due
 from pipeline.process import process_name
@@ -20,38 +21,47 @@ Facts = dict[str, Any] | None
 """What a task did, as Flower shows it; None: nothing was to be done."""
 
 
+def _told(name: str, report: Report | None, began: float) -> Facts:
+    """What Flower shows; the traces of the jobs get it too."""
+    if report is None:
+        return None
+    facts = {key: value for key, value in report.facts.items() if key != "jobs"}
+    services().traces.add(name, report.jobs, began, **facts)
+    return report.facts
+
+
 @app.task(name=queue.PLAN)
 def plan() -> Facts:
     """Plans the video whose turn it is; waits for jobs that still linger."""
     while True:
-        planning = plan_jobs(services())
+        began, planning = time.time(), plan_jobs(services())
         if planning.report or planning.wait_s <= 0:
-            return planning.report.facts if planning.report else None
+            return _told("plan", planning.report, began)
         time.sleep(planning.wait_s)
 
 
 @app.task(name=queue.ANALYZE_CHUNK)
 def analyze_chunk(*_of_before: str) -> Facts:
     """Decodes the chunk whose turn it is once and stores what the detectors found."""
-    report = analyze(services(), models(), process_name())
-    return report.facts if report else None
+    began = time.time()
+    return _told("analyze_chunk", analyze(services(), models(), process_name()), began)
 
 
 @app.task(name=queue.FINISH_PASS)
 def finish_pass(*_of_before: str) -> Facts:
     """Aggregates the pass whose turn it is and makes its results visible."""
-    report = finish(services(), process_name())
-    return report.facts if report else None
+    began = time.time()
+    return _told("finish_pass", finish(services(), process_name()), began)
 
 
-@app.task(name=queue.SWEEP)
+@app.task(name=queue.SWEEP, send_events=False)  # every few seconds: the history would be full of it
 @at_most_every(settings.sweep_s / 2)
 def sweep() -> Facts:
     """Mends what was lost: wake-ups, leases, deliveries, expired jobs."""
     return asdict(sweep_up(services()))
 
 
-@app.task(name=queue.DELIVER)
+@app.task(name=queue.DELIVER, send_events=False)
 def deliver() -> None:
     """Delivers the notifications that are due."""
     deliver_due(services())

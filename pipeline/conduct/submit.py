@@ -3,15 +3,19 @@
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.caller import wanted_priority
 from pipeline.catalog import STEP, Operation
 from pipeline.errors import RequestError
+from pipeline.jobs.priority import NORMAL, asked_for
 from pipeline.jobs.regions import check_regions
 from pipeline.jobs.types import Job, JobState, VideoRef
 from pipeline.labels.filters import check_filters
@@ -36,12 +40,13 @@ def submit(
     """The answer of a Start call: the id of the new job, or of the one that its token names.
 
     Raises:
-        RequestError: the token stands for another request, the video cannot be taken, or the collection, the topic or
-            what its filters name does not exist.
+        RequestError: the token stands for another request, the video cannot be taken, the collection, the topic or
+            what its filters name does not exist, or the account has as many open jobs as it may.
     """
     now = now or utcnow()
     check_regions((request.get("Filters") or {}).get("RegionsOfInterest") or (), "Filters.RegionsOfInterest")
     check_filters(request)
+    priority = asked_for(wanted_priority.get(), services.settings.account_priorities.get(account, NORMAL))
     token, digest = request.get("ClientRequestToken"), request_hash(operation, request)
     known = _known(services, account, operation, token, digest, now)
     if known is not None:
@@ -57,6 +62,7 @@ def submit(
         video=video,
         state=JobState.QUEUED,
         created_at=now,
+        priority=priority,
         token=token,
         request_hash=digest,
         job_tag=request.get("JobTag"),
@@ -84,15 +90,31 @@ def _added(services: Services, operation: Operation, job: Job, now: datetime) ->
     try:
         with writing(services.engine) as connection:
             jobs.forget_token(connection, job, now - TOKEN_LIFE)
+            _check_open(services, connection, job.account)
             jobs.add(connection, job)
-    except IntegrityError:
+    except (IntegrityError, RequestError):
         first = _known(services, job.account, operation, job.token, job.request_hash, now)
         if first is None:
             raise
         return first
     log.info("job_queued", job_id=job.id, operation=operation.name, account=job.account)
+    services.traces.add(
+        operation.start, [job.id], time.time(), root=True, account=job.account, operation=operation.name
+    )
     services.queue.wake_plan(services.settings.linger_s)
     return job
+
+
+def _check_open(services: Services, connection: Connection, account: str) -> None:
+    """Nothing, if the account may have another open job; until the transaction ends, nobody else adds one."""
+    limit = services.settings.max_open_jobs
+    if limit is None:
+        return
+    jobs.lock_account(connection, account)
+    number = jobs.count_open(connection, account)
+    if number >= limit:
+        user = f"arn:aws:iam::{account}:root"
+        raise RequestError("LimitExceededException", f"{number} open Jobs for User {user} Maximum limit: {limit}")
 
 
 def _known(

@@ -17,7 +17,7 @@ from pipeline.notify.courier import Courier
 from pipeline.notify.due import Candidate, candidates, following
 from pipeline.notify.held import Delivery
 from pipeline.notify.keyring import Keyring
-from pipeline.notify.message import Links
+from pipeline.notify.message import Links, jobs_of
 from pipeline.notify.outbox import WEB, anything_due
 from pipeline.notify.outcome import Outcome
 from pipeline.notify.ssrf import Guard, Resolver, resolve
@@ -225,6 +225,10 @@ class _Round:
         counts.add("deliveries", outcome="moved" if outcome.moved else kind)
         if outcome.error is None:
             counts.observe("delivery_lag_seconds", (now - delivery.notification.created_at).total_seconds())
+            jobs, since = jobs_of(delivery.notification), delivery.notification.created_at.timestamp()
+            self.services.traces.add(
+                "deliver", jobs, since, message_id=delivery.notification.id, tries=delivery.attempts + 1
+            )
 
     def _follow(self, connection: Connection, delivered: list[_Flight], now: datetime) -> None:
         """Goes on with subscriptions that work, where nobody else waits, without looking for what all have."""

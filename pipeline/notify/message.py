@@ -1,6 +1,7 @@
 """What subscribers read: the completion message of a job and the SNS envelope around any message."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +10,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pipeline.jobs.types import OPEN_JOBS, Job
+
+COMPLETION = re.compile(r'^\{"JobId":"([0-9a-f]{64})"')
+"""How `completion` begins."""
 
 
 class Kind(StrEnum):
@@ -66,6 +70,11 @@ class Notification:
     def text_for(self, protocol: str) -> str:
         """The message as a subscription of `protocol` gets it."""
         return text_for(self.message, self.structure, protocol)
+
+
+def jobs_of(notification: Notification) -> list[str]:
+    """The job whose end is announced, if that is what the message is."""
+    return COMPLETION.findall(notification.message)[:1]
 
 
 def text_for(message: str, structure: str | None, protocol: str) -> str:
