@@ -36,7 +36,7 @@ def patiently(act: Callable[[], T], patience_s: float, what: str) -> T:
 
     Args:
         act: Harmless to repeat.
-        patience_s: For so long; then the fault is raised. At least one more try is made.
+        patience_s: For so long; then the fault is raised, at once where it is 0.
         what: Names it in the log.
     """
     deadline = time.monotonic() + patience_s

@@ -14,7 +14,7 @@ from pipeline.faces.files import prune
 from pipeline.jobs.types import Chunk, ChunkState
 from pipeline.notify import retention
 from pipeline.services import Services
-from pipeline.store import collections, jobs, once, passes, sweeping, turns
+from pipeline.store import collections, jobs, leftovers, once, passes, sweeping, turns
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
 from pipeline.store.turns import Work
@@ -126,10 +126,20 @@ def _delete_passes(services: Services, now: datetime) -> int:
     with reading(services.engine) as connection:
         over = sweeping.finished_passes(connection, now, BATCH)
     for pass_id in over:
-        services.work.delete_prefix(pass_prefix(pass_id))
+        _delete_leftovers(services, pass_id)
+        services.work.delete_folder(pass_prefix(pass_id))
     with writing(services.engine) as connection:
         sweeping.forget_passes(connection, over)
     return len(over)
+
+
+def _delete_leftovers(services: Services, pass_id: str) -> None:
+    """Removes results that were written but never became visible, because whoever wrote them died or came too late."""
+    with reading(services.engine) as connection:
+        unseen = leftovers.unseen_results(connection, pass_id)
+    for job_id, attempts in unseen:
+        for attempt in attempts:
+            services.work.delete_folder(f"{results_prefix(job_id)}{attempt}")
 
 
 def _delete_jobs(services: Services, now: datetime) -> int:
@@ -139,7 +149,7 @@ def _delete_jobs(services: Services, now: datetime) -> int:
         once.forget(connection, now - once.TOKEN_LIFE)
         expired = jobs.expired(connection, now, BATCH)
     for job_id in expired:
-        services.work.delete_prefix(results_prefix(job_id))
+        services.work.delete_folder(results_prefix(job_id))
     with writing(services.engine) as connection:
         jobs.forget(connection, expired, now)
         retention.forget(connection, now, services.settings.retention, services.settings.dead_letter_retention)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+_PARTIAL = ".partial"
+
 
 class FileCache:
     """A directory of fetched files; the least recently used go first, never one that is in use."""
@@ -33,10 +35,11 @@ class FileCache:
         files = sorted(self._files(), key=lambda found: found[0])
         excess = sum(size for _, size, _ in files) - self._max_bytes
         for _, size, path in files:
-            if excess <= 0:
-                return
-            if _removed(path):
+            if excess > 0 and _removed(path):
                 excess -= size
+        # Whoever was killed while fetching left them, under names of its own choice.
+        for partial in self._directory.glob(f"*{_PARTIAL}*"):
+            _removed(partial, partial.with_name(partial.name.partition(_PARTIAL)[0]))
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
         """Time of last use, size and path of every complete file."""
@@ -48,7 +51,7 @@ class FileCache:
 
 
 def _fetched(path: Path, fetch: Callable[[Path], None]) -> None:
-    partial = path.with_suffix(".partial")
+    partial = path.with_name(path.name + _PARTIAL)
     try:
         fetch(partial)
         partial.replace(path)
@@ -70,10 +73,10 @@ def _locked(path: Path, kind: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _removed(path: Path) -> bool:
-    """Whether nobody used the file, and it is gone; its empty lock file stays, others may be waiting for it."""
+def _removed(path: Path, of: Path | None = None) -> bool:
+    """Whether nobody used the file, which is part `of` another, and it is gone; its empty lock file stays, others may be waiting for it."""
     try:
-        with _locked(_lock_of(path), fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with _locked(_lock_of(of or path), fcntl.LOCK_EX | fcntl.LOCK_NB):
             path.unlink(missing_ok=True)
     except BlockingIOError:
         return False

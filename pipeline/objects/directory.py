@@ -56,16 +56,28 @@ class DirectoryStore:
         """Keys in no order; walks only the directory that the prefix names."""
         root = self._inside(bucket)
         start = root / prefix[: prefix.rfind("/") + 1] if "/" in prefix else root
-        for directory, _, names in os.walk(start):
+        for directory, folders, names in os.walk(start):
+            folders[:] = [name for name in folders if not name.startswith(_PARTIAL)]
             for name in names:
                 key = (Path(directory) / name).relative_to(root).as_posix()
-                if key.startswith(prefix) and not name.startswith(_PARTIAL):
+                if key.startswith(prefix):
                     yield key
 
     def delete(self, bucket: str, key: str) -> None:
         """Removes the file, and directories that it leaves empty."""
         path = self._inside(bucket, key)
         path.unlink(missing_ok=True)
+        self._remove_empty(path)
+
+    def delete_folder(self, bucket: str, folder: str) -> int:
+        """Removes the directory with what processes that were killed have left in it, and directories that it leaves empty."""
+        path = self._inside(bucket, folder.removesuffix("/"))
+        count = sum(1 for _ in self.list(bucket, f"{folder.removesuffix('/')}/"))
+        shutil.rmtree(path, ignore_errors=True)
+        self._remove_empty(path)
+        return count
+
+    def _remove_empty(self, path: Path) -> None:
         for parent in path.relative_to(self._root).parents:
             if len(parent.parts) < 2 or not _removed_empty(self._root / parent):
                 return

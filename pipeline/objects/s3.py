@@ -105,6 +105,13 @@ class S3Store:
             if code(error) not in {"404", "NoSuchKey"}:
                 raise
 
+    def delete_folder(self, bucket: str, folder: str) -> int:
+        """One request for each object."""
+        keys = list(self.list(bucket, f"{folder.removesuffix('/')}/"))
+        for key in keys:
+            self.delete(bucket, key)
+        return len(keys)
+
     def create_bucket(self, bucket: str) -> None:
         """Makes the bucket where the account may; a bucket of another owner shows when it is written to."""
         try:

@@ -78,6 +78,9 @@ class ObjectStore(Protocol):
     def delete(self, bucket: str, key: str) -> None:
         """Removes the object if it exists."""
 
+    def delete_folder(self, bucket: str, folder: str) -> int:
+        """How many objects were removed: all whose key begins with `folder` and a slash; what was half written goes as well."""
+
     def create_bucket(self, bucket: str) -> None:
         """Makes the bucket unless it exists."""
 
@@ -109,9 +112,6 @@ class Bucket:
         """Keys that begin with `prefix`."""
         return self._store.list(self._name, prefix)
 
-    def delete_prefix(self, prefix: str) -> int:
-        """How many objects were removed: all whose key begins with `prefix`."""
-        keys = list(self.list(prefix))
-        for key in keys:
-            self._store.delete(self._name, key)
-        return len(keys)
+    def delete_folder(self, folder: str) -> int:
+        """How many objects were removed: all whose key begins with `folder` and a slash; what was half written goes as well."""
+        return self._store.delete_folder(self._name, folder)

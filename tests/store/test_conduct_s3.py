@@ -34,4 +34,4 @@ def test_a_video_in_s3_is_fetched_once_and_analysed(services: Services, queue: R
     assert [item["Frame"] for item in items(services, BRIGHTNESS, job_id)] == list(range(40))
     cached = [path for path in (services.settings.data_dir / "cache" / "videos").iterdir() if not path.suffix]
     assert [path.read_bytes() for path in cached] == [clip.read_bytes()]
-    assert services.work.delete_prefix(f"results/{job_id}/") == 1
+    assert services.work.delete_folder(f"results/{job_id}/") == 1

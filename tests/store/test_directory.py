@@ -70,3 +70,14 @@ def test_empty_directories_go_with_their_last_object(store: DirectoryStore) -> N
     store.delete("b", "x/w")
     assert (store._root / "b").is_dir()
     assert not (store._root / "b" / "x").exists()
+
+
+def test_what_killed_writers_left_is_no_object_and_goes_with_its_folder(store: DirectoryStore) -> None:
+    store.put("b", "results/1/whole", b"1")
+    for left in ("results/1/.reelsight-partial-a", "results/1/.reelsight-partial-b"):
+        (store._root / "b" / left).mkdir()
+    (store._root / "b" / "results/1/.reelsight-partial-a/data").write_bytes(b"half")
+    assert list(store.list("b")) == ["results/1/whole"]
+    assert store.delete_folder("b", "results/1/") == 1
+    assert list((store._root / "b").iterdir()) == []
+    assert store.delete_folder("b", "results/1/") == 0

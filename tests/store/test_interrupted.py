@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from pipeline.conduct.cancel import cancel, retry
-from pipeline.conduct.facts import index_key
+from pipeline.conduct.facts import pass_prefix
 from pipeline.conduct.plan import plan
 from pipeline.conduct.sweep import sweep
 from pipeline.jobs.types import JobState
@@ -129,7 +129,7 @@ def test_what_finishing_needs_and_lacks_is_named(services: Services, queue: Reme
     ids = [start(services, BRIGHTNESS), start(services, CONTRAST)]
     _analyze_all(services, queue)
     pass_id = job(services, ids[0]).pass_id or ""
-    services.work.delete_prefix(index_key(pass_id))
+    services.work.delete_folder(pass_prefix(pass_id))
     finished = []
     for _ in range(services.settings.max_attempts):
         finished.append(finish(services))

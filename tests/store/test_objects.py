@@ -68,15 +68,15 @@ def test_a_local_path_insists_on_the_etag(object_store: ObjectStore) -> None:
         pass
 
 
-def test_listing_and_deleting_by_prefix(object_store: ObjectStore) -> None:
+def test_listing_by_prefix_and_deleting_a_folder(object_store: ObjectStore) -> None:
     bucket = Bucket(object_store, BUCKET)
     for key in ("passes/1/a", "passes/1/b/c", "passes/12/a", "results/1"):
         bucket.put(key, b"x")
     assert sorted(bucket.list("passes/1/")) == ["passes/1/a", "passes/1/b/c"]
     assert sorted(bucket.list("passes/1")) == ["passes/1/a", "passes/1/b/c", "passes/12/a"]
-    assert bucket.delete_prefix("passes/1/") == 2
+    assert bucket.delete_folder("passes/1/") == 2
     assert sorted(bucket.list()) == ["passes/12/a", "results/1"]
-    assert bucket.delete_prefix("passes/1/") == 0
+    assert bucket.delete_folder("passes/1/") == 0
 
 
 def test_deleting_what_is_not_there_is_no_error(object_store: ObjectStore) -> None:
