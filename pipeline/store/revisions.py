@@ -1,6 +1,6 @@
 """Revisions of the schema: which one a database has, and which code can work with it.
 
-A revision is called `NNNN`, or `NNNN-needs-MMMM` once something was taken away that code of before MMMM uses: older code
+A revision is called `NNNN`, or `NNNN_needs_MMMM` once something was taken away that code of before MMMM uses: older code
 goes on beside a newer schema that only added to what it knows, and refuses one that needs newer code.
 """
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect, text
 
 from pipeline.errors import SetupError
 
-NAME = re.compile(r"(?P<number>[0-9]{4})(-needs-(?P<needs>[0-9]{4}))?")
+NAME = re.compile(r"(?P<number>[0-9]{4})(_needs_(?P<needs>[0-9]{4}))?")
 VERSION_TABLE = "alembic_version"
 """Where Alembic keeps the revision of a database."""
 

@@ -132,7 +132,7 @@ def test_what_is_no_backup_is_refused_and_the_database_stays(tmp_path: Path, dam
         statement = "DROP TABLE" if damage == "foreign" else "UPDATE"
         with sqlite3.connect(copy) as opened:
             opened.execute(
-                f"{statement} {VERSION_TABLE}" + (" SET version_num = '0999-needs-0999'" if damage == "newer" else "")
+                f"{statement} {VERSION_TABLE}" + (" SET version_num = '0999_needs_0999'" if damage == "newer" else "")
             )
         opened.close()
     else:

@@ -5,7 +5,7 @@ from alembic import op
 
 from pipeline.store.metadata import Moment
 
-revision = "0007-needs-0007"
+revision = "0007_needs_0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None

@@ -5,8 +5,8 @@ from alembic import op
 
 from pipeline.store.metadata import Moment
 
-revision = "0008-needs-0007"
-down_revision = "0007-needs-0007"
+revision = "0008_needs_0007"
+down_revision = "0007_needs_0007"
 branch_labels = None
 depends_on = None
 
