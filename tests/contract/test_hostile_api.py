@@ -15,7 +15,7 @@ from scripts.hostile.sending import Line
 from tests.support.image_installation import answering
 from tests.support.sns_installation import Installation as Installed
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 REQUESTS = 600
 
 
