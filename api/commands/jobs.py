@@ -11,6 +11,7 @@ from pipeline.commandline import connect, data_dir_option
 from pipeline.conduct import cancel as cancelling
 from pipeline.conduct.listing import JobView, list_jobs, show_job
 from pipeline.errors import SetupError
+from pipeline.jobs.priority import LEVELS, named
 from pipeline.jobs.types import OPEN_JOBS, Job, JobState
 from pipeline.settings import settings_of
 
@@ -20,7 +21,7 @@ BAR = 20
 
 @click.group()
 def jobs() -> None:
-    """Lists, shows, cancels and retries jobs."""
+    """Lists, shows, ranks, cancels and retries jobs."""
 
 
 @jobs.command(name="list")
@@ -80,6 +81,20 @@ def retry(data_dir: Path | None, job_id: str) -> None:
     _tell(job_id, cancelling.retry(connect(settings_of(data_dir)), job_id))
 
 
+@jobs.command()
+@click.argument("job_id")
+@click.argument("level", type=click.Choice(list(LEVELS)))
+@data_dir_option
+def priority(data_dir: Path | None, job_id: str, level: str) -> None:
+    """Puts an open job before or behind others of its account; other accounts neither lose nor gain by it."""
+    job = cancelling.prioritize(connect(settings_of(data_dir)), job_id, LEVELS[level])
+    if job is None:
+        raise SetupError(f"There is no job {job_id}.")
+    if job.state not in OPEN_JOBS:
+        raise SetupError(f"{job.id} is {job.state.value}: only open jobs have an order.")
+    click.echo(f"{job.id} is {job.state.value}, priority {named(job.priority)}.")
+
+
 def facts(view: JobView) -> dict[str, Any]:
     """A job as JSON values; members that have no value are left out."""
     job = view.job
@@ -88,6 +103,7 @@ def facts(view: JobView) -> dict[str, Any]:
         "Operation": f"Start{job.operation}",
         "AccountId": job.account,
         "State": job.state.value,
+        "Priority": named(job.priority),
         "Progress": round(100 * view.ratio, 1),
         "FramesDone": view.frames_done,
         "FramesPlanned": view.frames_planned,
@@ -108,7 +124,7 @@ def line(view: JobView) -> str:
     job = view.job
     bar = f"{'█' * round(BAR * view.ratio):░<{BAR}} {100 * view.ratio:5.1f} %"
     what = f"{job.video.bucket}/{job.video.name}  {job.status_message or ''}".rstrip()
-    return f"{job.id[:16]}…  {job.operation:20} {job.state.value:9} {bar}  {what}"
+    return f"{job.id[:16]}…  {job.operation:20} {job.state.value:9} {named(job.priority):6} {bar}  {what}"
 
 
 def _tell(job_id: str, job: Job | None) -> None:

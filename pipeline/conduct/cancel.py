@@ -1,4 +1,4 @@
-"""Cancelling and retrying jobs, as an operator does."""
+"""Cancelling, retrying and ranking jobs, as an operator does."""
 
 from datetime import datetime
 
@@ -58,6 +58,22 @@ def retry(services: Services, job_id: str, now: datetime | None = None) -> Job |
         log.info("job_retried", job_id=job_id)
         services.queue.wake_plan(services.settings.linger_s)
     return after
+
+
+def prioritize(services: Services, job_id: str, priority: int) -> Job | None:
+    """The job as it is now, before or behind others of its account unless it has ended; None: no such job.
+
+    A pass goes by the most urgent of its open jobs; chunks that workers have begun are not interrupted.
+    """
+    with writing(services.engine) as connection:
+        pass_id = jobs.rank(connection, job_id, priority)
+    # Another transaction: who holds a job must not wait for a pass. One that is made meanwhile sees the job as it is now.
+    with writing(services.engine) as connection:
+        if pass_id is not None:
+            passes.lock(connection, pass_id)
+            wanted = jobs.of_pass(connection, pass_id)
+            passes.rank(connection, pass_id, max((job.priority for job in wanted), default=priority))
+        return jobs.find(connection, job_id)
 
 
 def _locked(connection: Connection, job_id: str) -> Job | None:

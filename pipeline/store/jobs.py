@@ -11,6 +11,9 @@ from pipeline.jobs.types import OPEN_JOBS, Job, JobState, sources
 from pipeline.store.rows import job_of, job_values
 from pipeline.store.schema import jobs, result_sets
 
+OPEN_JOBS_LOCK = 723501928
+"""Any number that no other program locks in the same database."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResultSet:
@@ -126,6 +129,27 @@ def waiting(connection: Connection, limit: int) -> list[Job]:
     """Queued jobs that are part of no pass and that no other transaction is taking, oldest first."""
     query = select(jobs).where(*_unplanned()).order_by(jobs.c.created_at).limit(limit)
     return [job_of(row) for row in connection.execute(query.with_for_update(skip_locked=True)).mappings()]
+
+
+def lock_account(connection: Connection, account: str) -> None:
+    """Nobody else who asks for this goes on for the account until the transaction ends; on SQLite nobody else writes anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(OPEN_JOBS_LOCK, func.hashtext(account))))
+
+
+def count_open(connection: Connection, account: str) -> int:
+    """How many jobs of the account have not ended."""
+    is_open = jobs.c.state.in_(
+        [literal_column("'QUEUED'"), literal_column("'RUNNING'")]
+    )  # as the partial index says it
+    mine = select(func.count()).select_from(jobs).where(jobs.c.account == account, is_open)
+    return int(connection.execute(mine).scalar_one())
+
+
+def rank(connection: Connection, job_id: str, priority: int) -> str | None:
+    """Gives an open job another priority; the pass that it is part of."""
+    mine = update(jobs).where(jobs.c.id == job_id, jobs.c.state.in_(OPEN_JOBS)).values(priority=priority)
+    return connection.execute(mine.returning(jobs.c.pass_id)).scalar()
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:

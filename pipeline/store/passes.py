@@ -55,8 +55,9 @@ def claim(
 
 
 def rank(connection: Connection, pass_id: str, priority: int) -> None:
-    """Gives the pass another priority among those of its account."""
-    connection.execute(update(passes).where(passes.c.id == pass_id).values(priority=priority))
+    """Gives the pass this priority among those of its account."""
+    other = (passes.c.id == pass_id, passes.c.priority != priority)
+    connection.execute(update(passes).where(*other).values(priority=priority))
 
 
 def renew(connection: Connection, pass_: Pass, until: datetime) -> bool:

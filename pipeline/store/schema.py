@@ -56,7 +56,8 @@ passes = Table(
     Column("woken_at", Moment, comment="last wake-up that was sent for it"),
     Column("served_at", Moment, comment="when a worker last took or ended a part of it, at first when it began"),
     CheckConstraint("chunks_left >= 0", name="chunks_left"),
-    Index("ix_passes_state", "state"),
+    # One index per question, none of the state alone: a planner without statistics would take that one.
+    _some("ix_passes_over", ("lease_until",), "state = 'DONE'"),
     _some("ix_passes_to_plan", _TURN, "state = 'PLANNING'"),
     _some("ix_passes_to_analyze", _TURN, "state = 'RUNNING' AND chunks_left > 0"),
     _some("ix_passes_to_finish", _TURN, "state = 'RUNNING' AND chunks_left = 0"),

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import Connection, delete, func, literal_column, or_, select, update
 
-from pipeline.jobs.types import Chunk, ChunkState, PassState
+from pipeline.jobs.types import Chunk, ChunkState
 from pipeline.store import turns
 from pipeline.store.rows import chunk_of
 from pipeline.store.schema import chunks, passes
+from pipeline.store.turns import Work
 
 
 def dead_chunks(connection: Connection, now: datetime, limit: int) -> list[Chunk]:
@@ -35,8 +36,12 @@ def ready_passes(connection: Connection, woken_before: datetime, now: datetime, 
     """Ids of passes that could be finished though nobody does and no wake-up was sent lately; marks them as woken."""
     free = or_(passes.c.lease_until.is_(None), passes.c.lease_until <= now)
     asleep = or_(passes.c.woken_at.is_(None), passes.c.woken_at <= woken_before)
-    ready = (passes.c.state == PassState.RUNNING, passes.c.chunks_left == 0, free, asleep)
-    query = select(passes.c.id).where(*ready).limit(limit).with_for_update(skip_locked=True)
+    query = (
+        select(passes.c.id)
+        .where(turns.passes_at(Work.FINISH, passes), free, asleep)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
     found = list(connection.execute(query).scalars())
     connection.execute(update(passes).where(passes.c.id.in_(found)).values(woken_at=now))
     return found
@@ -44,7 +49,7 @@ def ready_passes(connection: Connection, woken_before: datetime, now: datetime, 
 
 def finished_passes(connection: Connection, now: datetime, limit: int) -> list[str]:
     """Ids of passes whose detections nobody needs any more."""
-    over = (passes.c.state == PassState.DONE, passes.c.lease_until <= now)
+    over = (passes.c.state == literal_column("'DONE'"), passes.c.lease_until <= now)  # as the partial index says it
     return list(connection.execute(select(passes.c.id).where(*over).limit(limit)).scalars())
 
 

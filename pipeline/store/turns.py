@@ -61,6 +61,12 @@ def in_turn(waiting: Sequence[Account], charged: float) -> list[Account]:
     return sorted(waiting, key=lambda one: (one.workers / one.share, max(one.due, charged), one.due, one.id))
 
 
+def after(due: float, charged: float, amount: float, share: float) -> tuple[float, float]:
+    """The charges at which a turn of this length began, and the next of the account will, when the last turn of all began at `charged`."""
+    begun = max(due, charged)
+    return begun, begun + amount / share
+
+
 def enter(connection: Connection, account: str) -> None:
     """Lets an account take part, from now on; one that does already stays as it is."""
     for work in Work:
@@ -86,18 +92,18 @@ def take(connection: Connection, work: Work, shares: Mapping[str, float], now: d
 
 def charge(connection: Connection, work: Work, account: str, amount: float, shares: Mapping[str, float]) -> None:
     """Notes that the account was given work of this length."""
-    begun = max(_charged(connection, work), _due(connection, work, account))
-    due = begun + amount / shares.get(account, EVERYBODY)
+    share = shares.get(account, EVERYBODY)
+    begun, due = after(_due(connection, work, account), _charged(connection, work), amount, share)
     connection.execute(update(turns).where(*_mine(work, account)).values(begun=begun, due=due))
 
 
 def more(connection: Connection, work: Work, now: datetime) -> bool:
     """Whether work of this kind waits for a worker."""
-    return connection.execute(_accounts(work, now).limit(1)).first() is not None
+    return connection.execute(accounts(work, now).limit(1)).first() is not None
 
 
 def _waiting(connection: Connection, work: Work, shares: Mapping[str, float], now: datetime) -> list[Account]:
-    ids = list(connection.execute(_accounts(work, now)).scalars())
+    ids = list(connection.execute(accounts(work, now)).scalars())
     if not ids:
         return []
     workers: dict[str, int] = {row.account: row.number for row in connection.execute(_workers(work, now))}
@@ -109,20 +115,20 @@ def _waiting(connection: Connection, work: Work, shares: Mapping[str, float], no
     return [Account(id_, workers.get(id_, 0), shares.get(id_, EVERYBODY), due[id_]) for id_ in ids]
 
 
-def _accounts(work: Work, now: datetime) -> Any:
+def accounts(work: Work, now: datetime) -> Any:
     """Accounts for which something can be taken. Steps from account to account in the index, however much each has queued."""
     one, next_, mine = passes.alias("one"), passes.alias("next"), passes.alias("mine")
-    found = select(func.min(one.c.account).label("account")).where(_at(work, one)).cte("found", recursive=True)
-    following = select(func.min(next_.c.account)).where(_at(work, next_), next_.c.account > found.c.account)
+    found = select(func.min(one.c.account).label("account")).where(passes_at(work, one)).cte("found", recursive=True)
+    following = select(func.min(next_.c.account)).where(passes_at(work, next_), next_.c.account > found.c.account)
     found = found.union_all(select(following.scalar_subquery()).where(found.c.account.is_not(None)))
     # A scalar with a limit: no planner turns it into a join over everything that is queued.
-    any_ = select(mine.c.id).where(_at(work, mine), mine.c.account == found.c.account, _free(work, mine, now)).limit(1)
+    any_ = select(mine.c.id).where(passes_at(work, mine), mine.c.account == found.c.account, _free(work, mine, now)).limit(1)
     return select(found.c.account).where(found.c.account.is_not(None), any_.scalar_subquery().is_not(None))
 
 
 def _first(connection: Connection, work: Work, account: str, now: datetime) -> Any:
     """The account's next pass, unless others hold it; level by level, because one index cannot go down in one column and up in another."""
-    mine = (_at(work, passes), passes.c.account == account)
+    mine = (passes_at(work, passes), passes.c.account == account)
     for level in _levels(connection, mine):
         ready = select(passes).where(*mine, passes.c.priority == level, _free(work, passes, now))
         ready = ready.order_by(passes.c.served_at, passes.c.id).limit(1).with_for_update(skip_locked=True, of=passes)
@@ -141,7 +147,7 @@ def _levels(connection: Connection, mine: Sequence[ColumnElement[bool]]) -> Iter
         level = connection.execute(highest.where(passes.c.priority < level)).scalar()
 
 
-def _at(work: Work, table: FromClause) -> ColumnElement[bool]:
+def passes_at(work: Work, table: FromClause) -> ColumnElement[bool]:
     """Passes at which there is such work; as the partial indexes say it, with constants that every planner can compare."""
     state, left = table.c.state, table.c.chunks_left
     if work is Work.PLAN:
@@ -169,7 +175,7 @@ def _workers(work: Work, now: datetime) -> Any:
     counted = select(passes.c.account, func.count().label("number")).group_by(passes.c.account)
     if work is Work.CHUNK:
         return counted.join(chunks, chunks.c.pass_id == passes.c.id).where(chunks.c.state == ChunkState.RUNNING)
-    return counted.where(_at(work, passes), passes.c.lease_until > now, passes.c.owner.is_not(None))
+    return counted.where(passes_at(work, passes), passes.c.lease_until > now, passes.c.owner.is_not(None))
 
 
 def _charged(connection: Connection, work: Work) -> float:

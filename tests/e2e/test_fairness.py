@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.support.service import Service, wait_until
 from tests.support.small_video import RATE, write_video
@@ -54,4 +55,20 @@ def test_a_short_clip_ends_while_the_long_video_before_it_still_runs(
     assert not _over(first, long)
     wait_until(lambda: _over(first, own_short))
     assert not _over(first, long)
+    hurried = _with_header(first, "high").start_segment_detection(Video=videos["short"], **shots)["JobId"]
+    assert json.loads(service.cli("jobs", "show", hurried))["Priority"] == "high"
+    assert "low" in service.cli("jobs", "priority", long, "low")
+    assert [json.loads(line)["Priority"] for line in service.cli("jobs", "list", "--json").splitlines()][-1] == "low"
+    with pytest.raises(ClientError, match="X-Reelsight-Priority: 'now' is none of high, normal, low"):
+        _with_header(first, "now").start_segment_detection(Video=videos["short"], **shots)
     service.cli("jobs", "cancel", long)
+
+
+def _with_header(client: Any, priority: str) -> Any:
+    """The client, as docs/operations.md says how to name a priority."""
+
+    def name(request: Any, **_: Any) -> None:
+        request.headers["X-Reelsight-Priority"] = priority
+
+    client.meta.events.register("before-sign.rekognition.Start*", name, unique_id="priority")
+    return client

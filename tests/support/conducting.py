@@ -91,9 +91,9 @@ def job(services: Services, job_id: str) -> Job:
     return found
 
 
-def items(services: Services, operation: Operation, job_id: str) -> list[dict[str, Any]]:
+def items(services: Services, operation: Operation, job_id: str, account: str = ACCOUNT) -> list[dict[str, Any]]:
     """The items on the first page of a finished job."""
-    page = answer(services, ACCOUNT, operation, {"JobId": job_id})
+    page = answer(services, account, operation, {"JobId": job_id})
     assert page.members["JobStatus"] == "SUCCEEDED", page.members
     found: list[dict[str, Any]] = json.loads(b"[" + page.items + b"]")
     return found

@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 INDEXES = {
+    "ix_passes_over": ("passes", ("lease_until",), "state = 'DONE'"),
     "ix_passes_to_plan": ("passes", ("account", "priority", "served_at"), "state = 'PLANNING'"),
     "ix_passes_to_analyze": (
         "passes",
@@ -36,6 +37,7 @@ def upgrade() -> None:
         " account = COALESCE((SELECT MIN(jobs.account) FROM jobs WHERE jobs.pass_id = passes.id), '')"
     )
     _create_turns()
+    op.drop_index("ix_passes_state", table_name="passes")
     for name, (table, columns, condition) in INDEXES.items():
         where = sa.text(condition)
         op.create_index(name, table, list(columns), unique=False, sqlite_where=where, postgresql_where=where)
@@ -49,6 +51,7 @@ def downgrade() -> None:
     _index_chunks("pass_id", "start")
     for name, (table, _, _) in INDEXES.items():
         op.drop_index(name, table_name=table)
+    op.create_index("ix_passes_state", "passes", ["state"], unique=False)
     op.drop_table("turns")
     op.drop_column("passes", "served_at")
     op.drop_column("passes", "account")
