@@ -16,6 +16,14 @@ settings.register_profile(
 )
 settings.load_profile("reelsight")
 
+
+@pytest.hookimpl(trylast=True)  # pytest-randomly shuffles first
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Has files with slow tests begin first, so that of processes side by side none is left with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

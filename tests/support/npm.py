@@ -1,5 +1,6 @@
 """Packages of npm that stand for real clients, installed on demand and kept between runs."""
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -18,12 +19,17 @@ def installed(config: pytest.Config, package: str) -> Path:
         pytest.skip("node and npm are not installed")
     name = package if "@" not in package[1:] else package.rpartition("@")[0]
     folder = Path(config.cache.mkdir(f"npm-{name.replace('/', '-').strip('@')}")) if config.cache else Path()
-    if not (folder / "node_modules" / name / "package.json").exists():
-        command = [npm, "install", *OPTIONS, "--prefix", str(folder), package]
-        try:
-            subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S, cwd=folder)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"npm did not install {package} within {PATIENCE_S} s")
-        except subprocess.CalledProcessError as error:
-            pytest.skip(f"npm could not install {package}: {error.stderr.strip()[-300:]}")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run side by side share the folder
+        if not (folder / "node_modules" / name / "package.json").exists():
+            _install([npm, "install", *OPTIONS, "--prefix", str(folder), package], folder)
     return folder
+
+
+def _install(command: list[str], folder: Path) -> None:
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S, cwd=folder)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm did not install {command[-1]} within {PATIENCE_S} s")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"npm could not install {command[-1]}: {error.stderr.strip()[-300:]}")
