@@ -21,8 +21,8 @@ from tests.support.chaos.shapes import SHAPES
 from tests.support.chaos.subscribers import Subscriber, subscribed
 
 DISK_MB = 192
-UNDISTURBED_S = 300.0
-DRAIN_S = 300.0
+UNDISTURBED_S = 600.0
+DRAIN_S = 600.0
 """How long the work that is left may take when all is healed; every retry is far shorter."""
 
 
@@ -102,7 +102,7 @@ def _whole(plan: Plan, installation: Installation, report: Report) -> None:
         _disturb(plan, installation, load, subscribers, report)
         plan.tell("all healed; waiting for what is left")
         installation.await_ready()
-        submitted = load.stop(60)
+        submitted = load.stop(120)
         findings = report.findings
         findings.must_be_none(
             "requests never accepted", [] if submitted else ["see the numbers of requests that failed"]
@@ -112,9 +112,9 @@ def _whole(plan: Plan, installation: Installation, report: Report) -> None:
         verify.check_jobs(installation, load, truth, findings, DRAIN_S)
         plan.tell("jobs checked; now tokens, notifications, rows, files")
         verify.check_tokens(engine, load, known, findings)
-        verify.check_notifications(load, of_account, findings, 90)
-        verify.check_rows(engine, findings, 120)
-        verify.check_files(installation, engine, findings, 30)
+        verify.check_notifications(load, of_account, findings, 240)
+        verify.check_rows(engine, findings, 240)
+        verify.check_files(installation, engine, findings, 60)
         engine.dispose()
 
 

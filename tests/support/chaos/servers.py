@@ -63,7 +63,7 @@ class Server:
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "TMPDIR": str(self.folder.parent)}, user=self.user(), extra_groups=None if self.user() is None else [],
             )  # fmt: skip
-        wait_for(self.answers, 60, f"{type(self).__name__} serves")
+        wait_for(self.answers, 120, f"{type(self).__name__} serves")
 
     def user(self) -> str | None:
         """Whose process it is; None: ours."""

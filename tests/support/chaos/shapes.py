@@ -102,7 +102,7 @@ class Many(Installation):
             self.ports.append(free_port())
             self.machines.append(self._machine(number, secret))
         self.machines[0].start()
-        wait_for(lambda: self.ready(0), 120, "the first machine is ready")
+        wait_for(lambda: self.ready(0), 300, "the first machine is ready")
         self.machines[1].start()
         self.await_ready()
         self.create_keys()

@@ -101,6 +101,6 @@ def _confirm(inbox: Receiver) -> None:
     def invitation() -> Any:
         return next(iter(inbox.messages("SubscriptionConfirmation")), None)
 
-    url = wait_for(invitation, 30, "a confirmation message came")["SubscribeURL"]
+    url = wait_for(invitation, 120, "a confirmation message came")["SubscribeURL"]
     with urllib.request.urlopen(url, timeout=10) as answer:
         answer.read()
