@@ -1,10 +1,13 @@
 """The kinds of faults: how each is injected, how long it lasts, how it ends."""
 
+import contextlib
 import signal
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.support.chaos import faults_of_servers, faults_of_storage
@@ -15,6 +18,10 @@ from tests.support.chaos.subscribers import Subscriber
 
 Heal = Callable[[], None]
 Inject = Callable[[Installation, Random], Heal | None]
+
+
+MESSAGES_S = 3.0
+"""How long a queue is watched for messages that can be tampered with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +99,34 @@ def _kill_machine(installation: Installation, random: Random) -> Heal:
 
 def _messages(what: str) -> Inject:
     def inject(installation: Installation, random: Random) -> None:
-        queues = ["video", "control", "notify"]
+        queues = ["video", "control", "plan", "finish", "notify"]
         random.shuffle(queues)
-        try:
-            client = installation.broker()
-            if not any(_EDITS[what](client, queue, random) for queue in queues):
-                raise NotNow
-        except RedisError as error:
-            raise NotNow from error
+        until = time.monotonic() + MESSAGES_S
+        with contextlib.closing(installation.broker()) as client:
+            while not _edited(client, queues, _EDITS[what], random):
+                if time.monotonic() > until:
+                    raise NotNow
+                time.sleep(0.01)
 
     return inject
 
 
-def _duplicate(client, queue, random):  # type: ignore[no-untyped-def]
-    found = client.lrange(queue, 0, -1)
+def _edited(client: Redis, queues: list[str], edit: Callable[..., bool], random: Random) -> bool:
+    try:
+        return any(edit(client, queue, random) for queue in queues)
+    except RedisError as error:
+        raise NotNow from error
+
+
+def _duplicate(client: Redis, queue: str, random: Random) -> bool:
+    found: list[bytes] = client.lrange(queue, 0, -1)  # type: ignore[assignment]
     for message in found:
         client.lpush(queue, *[message] * random.randint(1, 3))
-    return found
+    return bool(found)
 
 
-def _reorder(client, queue, random):  # type: ignore[no-untyped-def]
-    found = client.lrange(queue, 0, -1)
+def _reorder(client: Redis, queue: str, random: Random) -> bool:
+    found: list[bytes] = client.lrange(queue, 0, -1)  # type: ignore[assignment]
     if len(found) < 2:
         return False
     random.shuffle(found)
@@ -123,8 +137,8 @@ def _reorder(client, queue, random):  # type: ignore[no-untyped-def]
     return True
 
 
-def _drop(client, queue, _random):  # type: ignore[no-untyped-def]
-    return client.delete(queue)
+def _drop(client: Redis, queue: str, _random: Random) -> bool:
+    return bool(client.delete(queue))
 
 
 _EDITS = {"duplicate": _duplicate, "reorder": _reorder, "drop": _drop}
@@ -136,7 +150,7 @@ def _clock(sign: int) -> Inject:
     def inject(installation: Installation, random: Random) -> Heal:
         file = installation.clock(random.randrange(len(installation.machines)))
         # Within what signatures bear where the only api is hit, past all leases.
-        shift_s = sign * random.uniform(60, 240 if isinstance(installation, One) else 7200)
+        shift_s = sign * random.uniform(30, 120 if isinstance(installation, One) else 7200)
         file.write_text(f"{shift_s:.1f}", encoding="ascii")
         return lambda: file.unlink(missing_ok=True)
 

@@ -24,7 +24,8 @@ BUCKET = "videos"
 ACCOUNTS = ("000000000000", "111122223333")
 REELSIGHT = (sys.executable, "-m", "api.cli")
 SETTINGS: Mapping[str, str] = {
-    "LEASE_S": "8", "SWEEP_S": "1", "LINGER_S": "0.3", "CHUNK_S": "2", "STOP_S": "3", "PATIENCE_S": "10", "CONCURRENCY": "1", "THREADS": "1",
+    "LEASE_S": "8", "SWEEP_S": "1", "LINGER_S": "0.3", "CHUNK_S": "2", "STOP_S": "3", "PATIENCE_S": "10", "CONCURRENCY": "1",
+    "THREADS": "1",
     "WEBHOOK_TIMEOUT_S": "3", "WEBHOOK_NETWORKS": '["127.0.0.0/8"]', "LOG_LEVEL": "INFO",
 }  # fmt: skip
 """Faults are noticed in seconds instead of minutes, and clips of seconds have several chunks."""
