@@ -57,15 +57,17 @@ def main() -> int:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped then too
     os.environ["REELSIGHT_MODELS_DIR"] = str(pulled.settings().models_path)
-    with tempfile.TemporaryDirectory(prefix="reelsight-hostile-") as name:
-        record = Record(arguments.keep)
-        if arguments.replay:
-            replay(Path(name), arguments.replay, record)
-        else:
-            fuzz(Path(name), arguments, record)
-    record.table()
-    if arguments.json:
-        arguments.json.write_text(json.dumps(record.report(), indent=1) + "\n", encoding="utf-8")
+    record = Record(arguments.keep)
+    try:
+        with tempfile.TemporaryDirectory(prefix="reelsight-hostile-") as name:
+            if arguments.replay:
+                replay(Path(name), arguments.replay, record)
+            else:
+                fuzz(Path(name), arguments, record)
+    finally:  # what was found counts, however it ended
+        record.table()
+        if arguments.json:
+            arguments.json.write_text(json.dumps(record.report(), indent=1) + "\n", encoding="utf-8")
     return 1 if record.offenders else 0
 
 
