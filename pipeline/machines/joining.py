@@ -22,7 +22,7 @@ FORMS: Mapping[str, str] = {
     "code": "[A-Za-z0-9_-]{20,64}",
     "name": r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}",
     "version": r"[A-Za-z0-9.+!_-]{1,64}",
-    "schema": "[0-9]{4}(-needs-[0-9]{4})?",
+    "schema": revisions.NAME.pattern,
     "device": "cpu|cuda|tensorrt",
 }
 """What the members of a request look like, beside the number `cores`."""

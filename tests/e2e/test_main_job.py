@@ -63,7 +63,7 @@ def topic(service: Service, inbox: Receiver) -> str:
 
 
 @pytest.fixture(scope="module")
-def jobs(service: Service, media: Path, topic: str) -> dict[str, str]:
+def jobs(service: Service, media: Path, topic: str) -> Iterator[dict[str, str]]:
     """All analyses of one clip, submitted in a burst and finished: operation -> JobId."""
     clip = media / "videos/googlework_short.mp4"
     video = service.put("videos", "google work.mp4", clip)
@@ -81,13 +81,15 @@ def jobs(service: Service, media: Path, topic: str) -> dict[str, str]:
     for name, job in started.items():
         get = getattr(rekognition, f"get_{name}")
         wait_until(lambda get=get, job=job: get(JobId=job)["JobStatus"] != "IN_PROGRESS", 240)
-    return started
+    yield started
+    rekognition.delete_collection(CollectionId="people")
 
 
 def notifications(inbox: Receiver) -> list[dict[str, Any]]:
     return [json.loads(e["Message"]) for e in inbox.messages("Notification")]
 
 
+@pytest.mark.both_shapes
 def test_results_are_true_of_the_clip(service: Service, jobs: dict[str, str]) -> None:
     rekognition = service.client("rekognition")
     found = {name: pages(getattr(rekognition, f"get_{name}"), job) for name, job in jobs.items()}
@@ -154,6 +156,7 @@ def test_what_is_written_is_read_while_it_is_shown(service: Service, jobs: dict[
     assert all("ParentId" in word and word["Confidence"] >= 80 for word in words)
 
 
+@pytest.mark.both_shapes
 def test_the_man_of_the_collection_is_found_where_he_is(service: Service, jobs: dict[str, str]) -> None:
     persons = items(service, jobs, "face_search")
     matched = [i for i in persons if i.get("FaceMatches")]
@@ -198,6 +201,7 @@ def test_a_burst_shares_one_decode(service: Service, media: Path) -> None:
     assert len(set(wait_until(planned))) == 1
 
 
+@pytest.mark.both_shapes
 @pytest.mark.parametrize("name", list(STARTS))
 def test_pages_of_any_size_concatenate_to_the_same_list(service: Service, jobs: dict[str, str], name: str) -> None:
     get = getattr(service.client("rekognition"), f"get_{name}")
@@ -206,6 +210,7 @@ def test_pages_of_any_size_concatenate_to_the_same_list(service: Service, jobs: 
     assert bool(lists[0]) == (name not in NOTHING_THERE)
 
 
+@pytest.mark.both_shapes
 def test_each_job_is_announced_once(jobs: dict[str, str], inbox: Receiver) -> None:
     mine = wait_until(
         lambda: (m := [n for n in notifications(inbox) if n["JobId"] in jobs.values()]) and len(m) >= len(STARTS) and m
@@ -220,6 +225,7 @@ def test_each_job_is_announced_once(jobs: dict[str, str], inbox: Receiver) -> No
     assert isinstance(message["Timestamp"], int)
 
 
+@pytest.mark.both_shapes
 def test_concurrent_submissions_with_one_token_make_one_job(
     service: Service, media: Path, topic: str, inbox: Receiver
 ) -> None:
@@ -244,6 +250,7 @@ def test_concurrent_submissions_with_one_token_make_one_job(
     assert len([n for n in notifications(inbox) if n["JobId"] == job]) == 1
 
 
+@pytest.mark.both_shapes
 def test_a_file_that_is_no_video_fails_its_job_and_says_why(
     service: Service, topic: str, inbox: Receiver, tmp_path: Path
 ) -> None:
@@ -261,6 +268,7 @@ def test_a_file_that_is_no_video_fails_its_job_and_says_why(
     assert (message["Status"], "JobTag" in message) == ("FAILED", False)
 
 
+@pytest.mark.both_shapes
 def test_a_missing_object_is_refused_at_once(service: Service) -> None:
     with pytest.raises(ClientError) as refused:
         service.client("rekognition").start_label_detection(
@@ -269,6 +277,7 @@ def test_a_missing_object_is_refused_at_once(service: Service) -> None:
     assert refused.value.response["Error"]["Code"] == "InvalidS3ObjectException"
 
 
+@pytest.mark.both_shapes
 def test_another_account_sees_nothing(service: Service, jobs: dict[str, str]) -> None:
     import boto3
 

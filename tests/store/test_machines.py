@@ -80,7 +80,7 @@ def test_a_machine_is_listed_until_it_is_forgotten(services: Services) -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "reason"), [("9999", "is newer than the database"), ("9998-needs-9998", "is newer than the database")]
+    ("schema", "reason"), [("9999", "is newer than the database"), ("9998_needs_9998", "is newer than the database")]
 )
 def test_a_version_that_does_not_fit_uses_no_invitation_up(services: Services, schema: str, reason: str) -> None:
     code = machines.invite(services.engine, ["video"], None, TTL)
@@ -94,6 +94,6 @@ def test_a_version_that_does_not_fit_uses_no_invitation_up(services: Services, s
 def test_versions_older_than_the_schema_allows_are_refused(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     code = machines.invite(services.engine, ["video"], None, TTL)
     # A schema of the future that says whom it needs; the database itself is of today.
-    monkeypatch.setattr("pipeline.machines.joining.present", lambda _: revisions.parsed("0012-needs-0011"))
+    monkeypatch.setattr("pipeline.machines.joining.present", lambda _: revisions.parsed("0012_needs_0011"))
     with pytest.raises(JoinRefused, match="is too old for this installation"):
         admit(services, asking(code))
