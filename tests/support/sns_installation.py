@@ -26,6 +26,8 @@ from pipeline.store.keys import AccessKey
 from pipeline.turns import How
 
 ACCOUNT = "111122223333"
+KEEP_ALIVE_S = 120
+"""So long that no connection is closed under a client of several tests, however busy the machine is."""
 
 
 @dataclass(slots=True)
@@ -116,7 +118,11 @@ def installed(folder: Path, **changes: Any) -> Iterator[Installation]:
         services.prepare()
         files = server_certificate(settings)
         app = build_app(services)
-        stack.enter_context(_serving(uvicorn.Config(app, log_config=None, ws="none", lifespan="off"), http))
+        stack.enter_context(
+            _serving(
+                uvicorn.Config(app, log_config=None, ws="none", lifespan="off", timeout_keep_alive=KEEP_ALIVE_S), http
+            )
+        )
         secure = uvicorn.Config(
             app,
             log_config=None,
