@@ -150,7 +150,7 @@ class _Workers(_Quiet):
         register = self._register()
         yield from _roll_metrics(roll_call(register, self._services.settings))
         lengths = GaugeMetricFamily("reelsight_queue_messages", "Messages that no worker has taken.", labels=("queue",))
-        for name, length in register.lengths(queue.QUEUES).items():
+        for name, length in register.lengths(sorted(set(queue.ROUTES.values()))).items():
             lengths.add_metric((name,), length)
         yield lengths
 

@@ -102,7 +102,7 @@ def set_up() -> None:
     options.state_save_interval = SAVE_S * 1000
     options.max_tasks = KEPT_TASKS
     options.purge_offline_workers = WORKER_DAYS_S
-    options.tasks_columns = "name,args,result,state,received,runtime,worker"
+    options.tasks_columns = "name,result,state,received,runtime,worker"
     BaseHandler.get_current_user = _refuse_what_cannot_be_compared(BaseHandler.get_current_user)
     guarded = [("/metrics", GuardedMetrics) if _path(handler) == "/metrics" else handler for handler in _handlers()]
     _handlers()[:] = guarded

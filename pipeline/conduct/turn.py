@@ -49,7 +49,8 @@ class Report:
         """The same as JSON values, without what does not apply."""
         given = {"chunk": self.chunk, "frames": self.frames, "chunks": self.chunks}
         known = {name: value for name, value in given.items() if value is not None}
-        return {"jobs": list(self.jobs), "pass": self.pass_id, "done": self.done, **known}
+        # In lists only the beginning is seen.
+        return {**known, "done": self.done, "jobs": list(self.jobs), "pass": self.pass_id}
 
 
 def taken(services: Services, work: Work, claim: Callable[[Connection, Pass], tuple[T, float] | None]) -> T | None:
