@@ -6,10 +6,8 @@ from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
 from sqlalchemy import Connection
 
 from pipeline.notify.aws import AwsClients
@@ -20,16 +18,15 @@ from pipeline.notify.keyring import Keyring
 from pipeline.notify.message import Links, jobs_of
 from pipeline.notify.outbox import WEB, anything_due
 from pipeline.notify.outcome import Outcome
+from pipeline.notify.settling import settle
 from pipeline.notify.ssrf import Guard, Resolver, resolve
-from pipeline.notify.states import DeliveryState, Lane
+from pipeline.notify.states import Lane
 from pipeline.notify.webhook import CONNECTIONS, Webhooks, trust
 from pipeline.secrets import load_secret_key
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.store.engine import reading, writing
 from pipeline.store.metadata import utcnow
-
-log = structlog.get_logger()
 
 THREADS = CONNECTIONS
 """Deliveries at a time in one call; a subscription has one at most."""
@@ -205,12 +202,7 @@ class _Round:
             return
         now = self.clock.now()
         with writing(self.services.engine) as connection:
-            for flight, outcome in sorted(ended, key=lambda one: one[0].delivery.subscription_arn):
-                values = _values(outcome, now)
-                kept = self.services.outbox.settle(
-                    connection, flight.delivery, values, failed=outcome.error is not None
-                )
-                _tell(flight.delivery, outcome, values.get("state", DeliveryState.PENDING) if kept else "DROPPED")
+            settle(self.services.outbox, connection, [(flight.delivery, outcome) for flight, outcome in ended], now)
             self._follow(connection, [flight for flight, outcome in ended if outcome.error is None], now)
         for flight, outcome in ended:
             self._count(flight.delivery, outcome, now)
@@ -269,24 +261,3 @@ class _Round:
 def _host(endpoint: str) -> str:
     """The host that an endpoint is at; queues and topics count by themselves."""
     return urlsplit(endpoint).netloc.rpartition("@")[2].lower() or endpoint
-
-
-def _values(outcome: Outcome, now: datetime) -> dict[str, Any]:
-    values: dict[str, Any] = {"last_code": outcome.code, "last_error": outcome.error}
-    if outcome.wait is not None:
-        return values | {"next_at": now + outcome.wait}
-    state = DeliveryState.DELIVERED if outcome.error is None else DeliveryState.DEAD
-    return values | {"state": (DeliveryState.MOVED if outcome.moved else state).value, "settled_at": now}
-
-
-def _tell(delivery: Delivery, outcome: Outcome, state: str) -> None:
-    event = "notification_delivered" if outcome.error is None else "notification_delivery_failed"
-    log.info(
-        event,
-        message_id=delivery.notification.id,
-        subscription_arn=delivery.subscription_arn,
-        state=str(state),
-        attempt=delivery.attempts + 1,
-        code=outcome.code,
-        reason=outcome.error,
-    )

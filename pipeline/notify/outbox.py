@@ -136,6 +136,21 @@ class Outbox:
             connection.execute(update(subscriptions).where(mine).values(failures=failures))
         return True
 
+    def settle_delivered(
+        self, connection: Connection, held: Sequence[Delivery], code: int | None, now: datetime
+    ) -> set[tuple[str, str]]:
+        """Keys of those that are now written as delivered; their subscriptions had not failed before."""
+        key = tuple_(deliveries.c.notification_id, deliveries.c.subscription_arn, deliveries.c.claims)
+        mine = [(one.notification.id, one.subscription_arn, one.claims) for one in held]
+        values = {"state": DeliveryState.DELIVERED.value, "last_code": code, "last_error": None, "settled_at": now}
+        written = connection.execute(
+            update(deliveries)
+            .where(key.in_(mine), pending())
+            .values(lease_until=None, attempts=deliveries.c.attempts + 1, **values)
+            .returning(deliveries.c.notification_id, deliveries.c.subscription_arn)
+        )
+        return {(row[0], row[1]) for row in written}
+
 
 def drop_undelivered(connection: Connection, subscription_arn: str) -> None:
     """Forgets what is still to be delivered to a subscription."""

@@ -30,16 +30,16 @@ def test_a_slow_receiver_does_not_delay_another(installation: Installation) -> N
         join(installation, slow)
         join(installation, fast)
         slow.answer = stuck
-        for number in range(30):
+        for number in range(10):
             announce(installation, str(number))
         worker = threading.Thread(target=installation.deliver)
         worker.start()
-        fast.wait_for(31)
+        fast.wait_for(11)
         announce(installation, "published meanwhile")
-        fast.wait_for(32)
+        fast.wait_for(12)
         assert len(slow.messages("Notification")) == 1
         release.set()
-        slow.wait_for(32)
+        slow.wait_for(12)
         worker.join()
         assert [m["Message"] for m in slow.messages("Notification")][-1] == "published meanwhile"
 
