@@ -111,7 +111,7 @@ class ManyMachines(Service):
 
     def pids(self, name: str) -> list[int]:
         """The processes of a service or replica, its children too."""
-        return [pid for pid in self.processes() if self._part(pid).startswith(name)]
+        return [pid for pid in self.processes() if self.part(pid).startswith(name)]
 
     def remove(self) -> None:
         """Deletes what it keeps outside of its folder."""
@@ -124,7 +124,8 @@ class ManyMachines(Service):
                 return True
         return Service._owns(self, pid, command)
 
-    def _part(self, pid: int) -> str:
+    def part(self, pid: int) -> str:
+        """The service and replica that a process is of; empty: none."""
         with contextlib.suppress(OSError):
             if Path(f"/proc/{pid}/cwd").readlink() == postgres_folder(self.folder):
                 return "postgres"
