@@ -74,7 +74,8 @@ def _gathered(services: Services, ripe: datetime, now: datetime) -> bool:
     with writing(services.engine) as connection:
         waiting = jobs.waiting(connection, GATHERED)
         for group in _groups(waiting):
-            if min(job.created_at for job in group) > ripe:
+            # Who came in the future came before the clock was put back, and waits no longer.
+            if ripe < min(job.created_at for job in group) <= now:
                 continue
             first = group[0]
             pass_id = passes.add(connection, first.account, first.video, max(job.priority for job in group), now)
@@ -98,7 +99,7 @@ def _wait_s(services: Services) -> float:
     if oldest is None:
         return 0.0
     left = oldest + timedelta(seconds=services.settings.linger_s) - utcnow()
-    return max(left.total_seconds(), 0.001)
+    return max(min(left.total_seconds(), services.settings.linger_s), 0.001)
 
 
 def _claim(services: Services, connection: Connection, pass_: Pass) -> tuple[Pass, float] | None:
