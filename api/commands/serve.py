@@ -24,7 +24,7 @@ from api.serve.listen import listen
 from api.serve.supervisor import Program, Supervisor
 from api.serve.watch import Watch
 from api.serve.workers import worker_program
-from pipeline import logs, queue
+from pipeline import logs, queue, scratch
 from pipeline.commandline import data_dir_option
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, environment, settings_of
@@ -58,6 +58,7 @@ def serve(
         supervisor = Supervisor(environment(settings), Watch(settings).ailments)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.request_stop)
+        stack.callback(scratch.prune, settings.scratch_path)  # once all have ended
         stack.callback(supervisor.stop)
         for program in programs(settings, (plain.fileno(), secure.fileno()), flower_port):
             supervisor.start(program)

@@ -79,14 +79,20 @@ def chaos(plan: Plan) -> Report:
         _whole(plan, installation, report)
     finally:
         installation.stop()
-        left = [str(path) for path in sorted(installation.temporary.rglob("*")) if path.name not in NOT_OURS]
-        report.findings.must_be_none("temporary files left", left)
+        report.findings.must_be_none("temporary files left", [str(path) for path in _temporary(installation)])
         report.findings.must_be_none("processes left", [f"{pid} {c[:100]}" for pid, c in belonging_to(folder).items()])
         if plan.keep:
             plan.tell(f"kept: {folder}")
         else:
             installation.remove()
     return report
+
+
+def _temporary(installation: Installation) -> list[Path]:
+    """Temporary files, those of the processes and half downloads in the data directories among them."""
+    places = (("", "tmp/*"), ("disk", "*/cache/tmp/*"), ("disk", "*/cache/videos/*.partial*"))
+    found = [path for folder, pattern in places for path in (installation.folder / folder).glob(pattern)]
+    return sorted(path for path in found if path.name not in NOT_OURS)
 
 
 def _whole(plan: Plan, installation: Installation, report: Report) -> None:
