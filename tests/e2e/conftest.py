@@ -21,10 +21,10 @@ ALL_SHAPES = os.environ.get("REELSIGHT_TEST_SHAPES") == "all"  # read before tes
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves tests that are not meant for it out of the second shape."""
-    left_out = [item for item in items if _shape(item) == COMPOSE and not item.get_closest_marker("both_shapes")]
+    left_out = {item for item in items if _shape(item) == COMPOSE and not item.get_closest_marker("both_shapes")}
     if left_out and not ALL_SHAPES:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _shape(item: pytest.Item) -> object:
