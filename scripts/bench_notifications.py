@@ -173,14 +173,21 @@ def main() -> None:
             closed.close()
             fill(services, {"live": live, "silent": silent, "dead": dead}, counts)
             services.close()
+            before_s = children_s()
             subprocess.run([*command, "bare", str(live), str(counts["live"])], check=True, timeout=WAIT_S)
-            plain = asked(receiver)
+            plain = {**asked(receiver), "cpu_s": children_s() - before_s}
             delivering = [*command, "deliver", folder, *([given.database_url] if given.database_url else [])]
             done = subprocess.run(delivering, check=True, timeout=WAIT_S, stdout=subprocess.PIPE, text=True)
             ours = asked(receiver)
         finally:
             receiver.kill()
     report(counts, plain, ours, json.loads(done.stdout))
+
+
+def children_s() -> float:
+    """Seconds of processor time of the children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def report(counts: dict[str, int], plain: dict[str, Any], ours: dict[str, Any], process: dict[str, Any]) -> None:
@@ -191,8 +198,11 @@ def report(counts: dict[str, int], plain: dict[str, Any], ours: dict[str, Any], 
     print(
         f"bare httpcore loop: {plain['count']} in {plain['span_s']:.1f} s, {rates[1]:.0f} posts/s; ratio {rates[0] / rates[1]:.2f}"
     )
+    print(
+        f"processor time, start included: {process['cpu_s']:.1f} s for {process['tried']}, bare {plain['cpu_s']:.1f} s for {plain['count']}"
+    )
     memory = f"{process['peak_mib']} MiB at most ({process['start_mib']} before)"
-    print(f"delivering process: {memory}, {process['threads']} threads, {process['cpu_s']} s CPU")
+    print(f"delivering process: {memory}, {process['threads']} threads")
 
 
 if __name__ == "__main__":

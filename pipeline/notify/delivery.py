@@ -22,7 +22,7 @@ from pipeline.notify.settling import settle
 from pipeline.notify.ssrf import Guard, Resolver, resolve
 from pipeline.notify.states import Lane
 from pipeline.notify.webhook import CONNECTIONS, Webhooks, trust
-from pipeline.secrets import load_secret_key
+from pipeline.secrets import secret_keys
 from pipeline.services import Services
 from pipeline.settings import Settings
 from pipeline.store.engine import reading, writing
@@ -74,7 +74,7 @@ def deliver_due(
             AwsClients(settings.aws_accounts, settings.webhook_timeout_s),
             signer,
             links(settings),
-            (load_secret_key(settings),),
+            secret_keys(settings).read(),
             clock.now,
         )
         with ThreadPoolExecutor(THREADS, thread_name_prefix="deliver") as pool:
