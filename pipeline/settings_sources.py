@@ -111,7 +111,7 @@ def of_machine(data_dir: Path) -> Mapping[str, Any]:
     except (ValueError, KeyError, TypeError):
         settings = None
     if not isinstance(settings, dict):
-        raise SetupError(f"{path} is damaged; join again with a new invitation.")
+        raise SetupError(f"{path} is damaged; remove it and join again with a new invitation.")
     return settings
 
 

@@ -72,7 +72,8 @@ def ask(url: str, request: Mapping[str, Any], pin: str | None) -> Answer:
     )
     try:
         answer = json.loads(_fetched(posted, trusted))
-        return Answer(answer["machine"], answer["version"], answer["queues"], answer["settings"], answer["notes"])
+        lists = [list(map(str, answer[name])) for name in ("queues", "notes")]
+        return Answer(str(answer["machine"]), str(answer["version"]), lists[0], dict(answer["settings"]), lists[1])
     except (ValueError, KeyError, TypeError):
         raise SetupError(f"{base} does not answer as Reelsight does") from None
 
@@ -109,7 +110,9 @@ def queues_of(data_dir: Path) -> tuple[str, ...] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
-        raise SetupError(f"{data_dir / MACHINE_FILE} is damaged; join again with a new invitation.") from None
+        raise SetupError(
+            f"{data_dir / MACHINE_FILE} is damaged; remove it and join again with a new invitation."
+        ) from None
 
 
 def fingerprint(pem: bytes) -> str:
