@@ -32,6 +32,7 @@ from pipeline.services import Services
 from pipeline.settings import Settings
 from workers import heart
 from workers.side_by_side import SideBySide
+from workers.slots import Slots
 
 ENGINES_S = 900
 """TensorRT builds an engine for every new shape of inputs, in minutes, and keeps it; a worker must not be ended over that."""
@@ -44,6 +45,9 @@ app.conf.imports = ("workers.tasks",)
 _scratch: scratch.Scratch | None = None
 heart.install(app, settings)
 on_progress(heart.told_progress(settings))
+
+
+_children: dict[str, int] = {}
 
 
 @cache
@@ -68,6 +72,12 @@ def side_by_side() -> SideBySide:
     made = SideBySide(models(), settings.image_gather_ms / 1000, limit_s, give_back)
     made.preload()
     return made
+
+
+@cache
+def finishing_slots() -> Slots:
+    """Bounds how many children of this worker put results together at once: all but one, which plans and sweeps meanwhile."""
+    return Slots(_children.get("number", 1) - 1)
 
 
 @contextlib.contextmanager
@@ -110,6 +120,13 @@ def _leave_scratch(**_: Any) -> None:
     if _scratch is not None:
         _scratch.remove()
     scratch.prune(settings.scratch_path)
+
+
+@celeryd_after_setup.connect
+def _share_slots(instance: Any = None, **_: Any) -> None:
+    """Made before the fork, so that all children share them."""
+    _children["number"] = int(instance.concurrency or 1)
+    finishing_slots()
 
 
 @celeryd_after_setup.connect

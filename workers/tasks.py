@@ -7,6 +7,7 @@ from typing import Any
 from pipeline import queue
 from pipeline.conduct.chunk import analyze_chunk as analyze
 from pipeline.conduct.finish import finish_pass as finish
+from pipeline.conduct.finish import finishable
 from pipeline.conduct.plan import plan as plan_jobs
 from pipeline.conduct.sweep import sweep as sweep_up
 from pipeline.conduct.turn import Report
@@ -14,7 +15,7 @@ from pipeline.images.answer import answer
 from pipeline.notify.delivery import deliver_due
 from pipeline.process import process_name
 from pipeline.turns import How
-from workers.app import IMAGE_LIMIT_S, app, models, models_for_image, services, settings
+from workers.app import IMAGE_LIMIT_S, app, finishing_slots, models, models_for_image, services, settings
 from workers.pacing import at_most_every
 
 Facts = dict[str, Any] | None
@@ -51,7 +52,12 @@ def analyze_chunk(*_of_before: str) -> Facts:
 def finish_pass(*_of_before: str) -> Facts:
     """Aggregates the pass whose turn it is and makes its results visible."""
     began = time.time()
-    return _told("finish_pass", finish(services(), process_name()), began)
+    with finishing_slots().taken() as free:
+        report = finish(services(), process_name()) if free else None
+    # Whoever has the slots goes on with what waits.
+    if report and finishable(services()):
+        services().queue.wake_finish()
+    return _told("finish_pass", report, began)
 
 
 @app.task(name=queue.SWEEP, send_events=False)  # every few seconds: the history would be full of it

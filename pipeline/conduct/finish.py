@@ -25,7 +25,7 @@ from pipeline.objects.types import Bucket
 from pipeline.patience import patiently
 from pipeline.results.writer import write
 from pipeline.services import Services
-from pipeline.store import jobs, passes
+from pipeline.store import jobs, passes, turns
 from pipeline.store.engine import reading, writing
 from pipeline.store.jobs import ResultSet
 from pipeline.store.metadata import utcnow
@@ -44,6 +44,12 @@ def finish_pass(services: Services, worker: str) -> Report | None:
     with reading(services.engine) as connection:
         ids = [job.id for job in jobs.of_pass(connection, pass_.id)]
     return Report(pass_.id, ids, _ended(services, pass_))
+
+
+def finishable(services: Services) -> bool:
+    """Whether a pass waits for its end."""
+    with reading(services.engine) as connection:
+        return turns.more(connection, Work.FINISH, utcnow())
 
 
 def _claim(services: Services, worker: str, connection: Connection, pass_: Pass) -> tuple[Pass, float] | None:
