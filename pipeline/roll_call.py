@@ -1,6 +1,6 @@
 """Which queues have a worker that lives: what the api, commands and figures tell of the register of workers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.liveness import Register, Sign
@@ -47,8 +47,14 @@ def roll_call(register: Register, settings: Settings) -> Roll:
     Raises:
         RedisError: the broker cannot be reached.
     """
-    found = [(sign, sign.ailment(sign.ages_s, settings.silent_s)) for sign in register.signs()]
+    found = [(sign, sign.ailment(_ages_s(sign, settings), settings.silent_s)) for sign in register.signs()]
     return Roll(
         [sign for sign, reason in found if reason is None],
         [(sign, reason) for sign, reason in found if reason is not None],
     )
+
+
+def _ages_s(sign: Sign, settings: Settings) -> Mapping[str, float]:
+    """A worker that has just begun to give signs is not blamed for a message of its own that is still under way."""
+    is_new = sign.counts.get("beat", 0) * settings.beat_s <= settings.silent_s
+    return {"taken": sign.ages_s.get("beat", 0.0), **sign.ages_s} if is_new else sign.ages_s
