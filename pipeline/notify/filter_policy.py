@@ -9,7 +9,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from pipeline.notify.filter_rules import PolicyRefused, Rules, rules_of
+from pipeline.notify.filter_rules import Rules, rules_of
+from pipeline.notify.refusals import PolicyRefused
 
 MAX_KEYS = 5
 MAX_COMBINATIONS = 150

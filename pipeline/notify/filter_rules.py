@@ -9,7 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Any
+
+from pipeline.notify.refusals import PolicyRefused
+from pipeline.notify.wildcards import fits, wildcard_parts
 
 Value = str | Decimal | bool | None
 """One value of a message: text, a number, true, false or null."""
@@ -20,12 +24,8 @@ LARGEST = Decimal(10**9)
 """Bound of what `numeric` compares, either way."""
 DIGITS = Decimal(10**6)
 """Digits behind the point that count: six, one more than SNS promises, as Event Ruler."""
-MAX_WILDCARDS = 3
-"""Of one pattern."""
-
-
-class PolicyRefused(ValueError):  # noqa: N818 - the word of the domain
-    """The policy says what no policy may; the message says what, in SNS's words."""
+MAX_PATTERNS = 150
+"""Of one `anything-but`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ def rules_of(given: list[Any]) -> Rules:
     return Rules(present, any(one == absent for one in given))
 
 
+@lru_cache(maxsize=256)
 def comparable(number: Decimal) -> int | None:
     """The number in millionths, rounded down; None: beyond what `numeric` compares."""
     if number.is_nan() or not -LARGEST <= number <= LARGEST:
@@ -94,75 +95,44 @@ def _equal_number(wanted: Decimal) -> Test:
     return lambda value: isinstance(value, Decimal) and comparable(value) == scaled
 
 
-def _prefix(given: Any, name: str = "prefix") -> Test:
-    start = _text(given, name)
+def _prefix(given: Any) -> Test:
+    start = _text(given, "prefix")
     return lambda value: isinstance(value, str) and value.startswith(start)
 
 
-def _suffix(given: Any, name: str = "suffix") -> Test:
-    end = _text(given, name)
+def _suffix(given: Any) -> Test:
+    end = _text(given, "suffix")
     return lambda value: isinstance(value, str) and value.endswith(end)
 
 
-def _same_letters(given: Any, name: str = "equals-ignore-case") -> Test:
-    wanted = _text(given, name).lower()
+def _same_letters(given: Any) -> Test:
+    wanted = _text(given, "equals-ignore-case").lower()
     return lambda value: isinstance(value, str) and value.lower() == wanted
 
 
-def _wildcard(given: Any, name: str = "wildcard") -> Test:
-    parts = wildcard_parts(_text(given, name))
+def _wildcard(given: Any) -> Test:
+    parts = wildcard_parts(_text(given, "wildcard"))
     return lambda value: isinstance(value, str) and fits(parts, value)
 
 
-def wildcard_parts(pattern: str) -> tuple[str, ...]:
-    r"""The texts between the asterisks of a pattern; `\*` is an asterisk, `\\` a backslash.
-
-    Raises:
-        PolicyRefused: the pattern is malformed or has too many asterisks.
-    """
-    parts = [""]
-    position = 0
-    while position < len(pattern):
-        letter = pattern[position]
-        if letter == "*":
-            if pattern.startswith("**", position):
-                raise PolicyRefused(f"Consecutive wildcard characters at pos {position}")
-            parts.append("")
-        elif letter == "\\":
-            position += 1
-            if pattern[position : position + 1] not in {"*", "\\"}:
-                raise PolicyRefused(f"Invalid escape character at pos {position - 1}")
-            parts[-1] += pattern[position]
-        else:
-            parts[-1] += letter
-        position += 1
-    if len(parts) - 1 > MAX_WILDCARDS:
-        raise PolicyRefused(f"Rule is too complex - {len(parts) - 1} wildcard characters, at most {MAX_WILDCARDS}")
-    return tuple(parts)
-
-
-def fits(parts: tuple[str, ...], text: str) -> bool:
-    """Whether the parts follow each other in the text with anything between them, from its start to its end."""
-    if len(parts) == 1:
-        return text == parts[0]
-    first, *middle, last = parts
-    if len(text) < len(first) + len(last) or not (text.startswith(first) and text.endswith(last)):
-        return False
-    position, end = len(first), len(text) - len(last)
-    for part in middle:
-        found = text.find(part, position, end)
-        if found < 0:
-            return False
-        position = found + len(part)
-    return True
-
-
 def _anything_but(given: Any) -> Test:
-    refused = _refused_values(given) if not isinstance(given, Mapping) else _refused_patterns(given)
+    if not isinstance(given, Mapping):
+        return _none_of(_refused_values(given))
+    refused = _refused_patterns(given)
     return lambda value: not any(test(value) for test in refused)
 
 
-def _refused_values(given: Any) -> list[Test]:
+def _none_of(values: list[Any]) -> Test:
+    """However many values there are, one look."""
+    keys = frozenset(_key(value) for value in values)
+    return lambda value: not isinstance(value, str | Decimal) or _key(value) not in keys
+
+
+def _key(value: str | Decimal) -> Any:
+    return value if isinstance(value, str) else (comparable(value), value if comparable(value) is None else 0)
+
+
+def _refused_values(given: Any) -> list[Any]:
     values = given if isinstance(given, list) else [given]
     if not isinstance(given, list | str | Decimal):
         raise PolicyRefused("Value of anything-but must be an array or single string/number value.")
@@ -171,7 +141,7 @@ def _refused_values(given: Any) -> list[Test]:
     if len({type(value) for value in values}) != 1:
         kinds = "either all values are number or string, mixed type is not supported"
         raise PolicyRefused(f"Inside anything but list, {kinds}")
-    return [_rule(value) for value in values]
+    return values
 
 
 def _refused_patterns(given: Mapping[str, Any]) -> list[Test]:
@@ -187,6 +157,8 @@ def _refused_patterns(given: Mapping[str, Any]) -> list[Test]:
         raise PolicyRefused(f"Null {kind} not allowed")
     if not values:
         raise PolicyRefused("Empty arrays are not allowed")
+    if len(values) > MAX_PATTERNS:
+        raise PolicyRefused("Filter policy is too complex")
     return [_PATTERNS[kind](value) for value in values]
 
 
@@ -212,6 +184,7 @@ def _cidr(given: Any) -> Test:
     return lambda value: isinstance(value, str) and (found := _address(value)) is not None and found in network
 
 
+@lru_cache(maxsize=256)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text) if "%" not in text else None
@@ -278,23 +251,16 @@ def _compare(operator: str, bound: int) -> Test:
     )
 
 
-_COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
-    "=": int.__eq__,
-    "<": int.__lt__,
-    "<=": int.__le__,
-    ">": int.__gt__,
-    ">=": int.__ge__,
-}
-_PATTERNS: Mapping[str, Callable[[Any], Test]] = {
-    "prefix": _prefix,
-    "suffix": _suffix,
-    "equals-ignore-case": _same_letters,
-    "wildcard": _wildcard,
-}
-_EXPRESSIONS: Mapping[str, Callable[[Any], Test]] = {
-    **_PATTERNS,
-    "anything-but": _anything_but,
-    "numeric": _numeric,
-    "exists": _exists,
-    "cidr": _cidr,
-}
+_COMPARISONS: Mapping[str, Callable[[int, int], bool]] = dict(
+    zip(("=", "<", "<=", ">", ">="), (int.__eq__, int.__lt__, int.__le__, int.__gt__, int.__ge__), strict=True)
+)
+_Maker = Callable[[Any], Test]
+_PATTERNS: Mapping[str, _Maker] = dict(
+    zip(
+        ("prefix", "suffix", "equals-ignore-case", "wildcard"),
+        (_prefix, _suffix, _same_letters, _wildcard),
+        strict=True,
+    )
+)
+_OTHERS: Mapping[str, _Maker] = {"anything-but": _anything_but, "numeric": _numeric, "exists": _exists, "cidr": _cidr}
+_EXPRESSIONS: Mapping[str, _Maker] = {**_PATTERNS, **_OTHERS}

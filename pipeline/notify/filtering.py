@@ -87,9 +87,13 @@ def _ask_value(value: Any, condition: Condition, taken: int) -> _Found:
 
 
 def _ask_array(elements: Sequence[Any], asked: _Asked) -> _Found:
-    answers = {_ask(one, asked) for one in elements} if elements else {_together([_missing(one) for one, _ in asked])}
-    if _Found.GOOD in answers:
-        return _Found.GOOD
+    if not elements:
+        return _together([_missing(one) for one, _ in asked])
+    answers = set()
+    for one in elements:
+        if (answer := _ask(one, asked)) is _Found.GOOD:
+            return _Found.GOOD
+        answers.add(answer)
     return _Found.BAD if _Found.BAD in answers else _Found.NOTHING
 
 

@@ -17,3 +17,7 @@ def among_attributes(error: RequestError) -> RequestError:
     """The same error about one of several attributes, as operations that take them all at once say it."""
     words = error.message.removeprefix("Invalid parameter: ")
     return RequestError(error.code, f"Invalid parameter: Attributes Reason: {words}")
+
+
+class PolicyRefused(ValueError):  # noqa: N818 - the word of the domain
+    """A filter policy says what none may; the message says what, in SNS's words."""

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.notify.filter_policy import NestedRefused, Scope, filter_policy, is_empty
-from pipeline.notify.filter_rules import PolicyRefused
 from pipeline.notify.policies import checked_delivery_policy, checked_redrive_policy, effective_policy
-from pipeline.notify.refusals import invalid, worded
+from pipeline.notify.refusals import PolicyRefused, invalid, worded
 from pipeline.notify.states import SubscriptionState
 
 WEB = frozenset({"http", "https"})

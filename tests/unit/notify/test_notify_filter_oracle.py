@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from moto.sns.utils import FilterPolicyMatcher
 
 from pipeline.notify.filter_policy import Scope, filter_policy
-from pipeline.notify.filter_rules import PolicyRefused, fits, wildcard_parts
 from pipeline.notify.filtering import Message
+from pipeline.notify.refusals import PolicyRefused
+from pipeline.notify.wildcards import fits, wildcard_parts
 
 Leaf = tuple[str, Any, Mapping[int, int]]
 """Name with dots, value, and which element of which arrays it is in."""

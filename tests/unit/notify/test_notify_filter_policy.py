@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.notify.filter_policy import MAX_BYTES, Scope, filter_hash, filter_policy, is_empty
-from pipeline.notify.filter_rules import PolicyRefused
 from pipeline.notify.filtering import Message
+from pipeline.notify.refusals import PolicyRefused
 
 INTERESTS = "customer_interests"
 EVENT = {"Records": {"s3": {"object": {"key": [{"prefix": "auto-"}]}}, "eventName": [{"prefix": "ObjectCreated:"}]}}
@@ -266,3 +266,10 @@ def test_policies_with_one_digest_are_the_same() -> None:
     assert filter_hash(policy) == filter_hash({**policy, "FilterPolicyScope": "MessageAttributes"})
     assert filter_hash(policy) != filter_hash({**policy, "FilterPolicyScope": "MessageBody"})
     assert [is_empty(text) for text in ("", " ", "{}", "{ }", "{", '{"a": []}')] == [True] * 4 + [False] * 2
+
+
+def test_long_lists_against_long_arrays_do_not_multiply() -> None:
+    """With a comparison of each with each this would take minutes."""
+    words = [f"word {number}" for number in range(12_000)]
+    assert not body({"key": [{"anything-but": words}]}, {"key": words})
+    assert body({"key": [{"anything-but": words}]}, {"key": [*words, "another"]})
