@@ -13,7 +13,8 @@ import pytest
 from tests.support.service import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-SEED = 7
+SEED = 3947
+"""Of a schedule that begins with most of the worst: in a short run on a slow machine there is no second round."""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.weights, pytest.mark.timeout(900)]
 
