@@ -182,7 +182,8 @@ class _Round:
         """Whether its host is under suspicion; then it goes with the others."""
         if self.suspects.get(_host(candidate.endpoint), 0.0) < time.monotonic():
             return False
-        self.queues[Lane.OTHERS].found.append(candidate)
+        if len(self.queues[Lane.OTHERS].found) < BATCH:  # what has no room is found again
+            self.queues[Lane.OTHERS].found.append(candidate)
         return True
 
     def _claimed(self, chosen: list[Candidate]) -> list[Delivery]:
