@@ -27,8 +27,8 @@ def subscribe(call: Call) -> Mapping[str, Any]:
     # Resolving a name may take seconds, so it happens outside the transaction.
     check_endpoint(Guard.from_settings(services.settings), call.owner, *endpoint)
     with writing(services.engine) as connection:
-        topic = services.topics.get(connection, call.owner, topic.arn)
         attributes = request.get("Attributes", {})
+        topic = services.topics.get(connection, call.owner, topic.arn, lock="FilterPolicy" in attributes)
         subscription = call.subscriptions.subscribe(connection, topic, endpoint, attributes, call.now)
     services.queue.wake_delivery()
     shown = request.get("ReturnSubscriptionArn", False) or subscription.confirmed

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import Connection, RowMapping, delete, distinct, func, select, update
 
 from pipeline.errors import RequestError
 from pipeline.notify.filter_policy import filter_hash
@@ -30,6 +30,8 @@ TOKEN_LIFE = timedelta(days=3)
 AUTO_CONFIRMED = "sqs"
 """Protocol of endpoints whose owner is known to be the topic's. Source: Amazon SNS API reference, Subscribe."""
 PENDING_CONFIRMATION = "PendingConfirmation"
+MAX_POLICIES = 200
+"""Different filter policies of a topic: each is held against every message. Source: Amazon SNS quotas; there, equal ones count as well."""
 SUBSCRIPTION_COLONS = 6
 """In the ARN of a subscription; that of a topic has one less."""
 
@@ -90,13 +92,14 @@ class Subscriptions:
             now: This moment.
 
         Raises:
-            RequestError: an attribute is not possible, or the subscription is there with other attributes.
+            RequestError: an attribute is not possible, the subscription is there with other attributes, or FilterPolicyLimitExceeded.
         """
         values = _new(topic, endpoint, _checked(attributes, endpoint[0]), now)
         same = [subscriptions.c[name] == values[name] for name in ("topic_arn", "protocol", "endpoint_hash")]
         if not insert_new(connection, subscriptions, values):
             row = connection.execute(select(subscriptions).where(*same).with_for_update()).mappings().one()
             self._again(connection, row, attributes, values)
+        _check_policies(connection, topic.arn)
         row = connection.execute(select(subscriptions).where(*same)).mappings().one()
         if row["state"] == SubscriptionState.PENDING:
             self._outbox.invite(connection, row, Kind.SUBSCRIPTION_CONFIRMATION, now)
@@ -194,7 +197,8 @@ class Subscriptions:
         """Changes one attribute; what is published from now on is filtered and delivered by it.
 
         Raises:
-            RequestError: the subscription is not the account's, or the attribute or its value is not possible.
+            RequestError: the subscription is not the account's, the attribute or its value is not possible, or
+                FilterPolicyLimitExceeded.
         """
         check_owner(arn, account, "SubscriptionArn")
         row = self._living(connection, arn)
@@ -204,6 +208,7 @@ class Subscriptions:
         changed = with_subscription_attributes(row["attributes"], {name: value}, row["protocol"])
         values = {"attributes": changed, "filter_hash": filter_hash(changed)}
         connection.execute(update(subscriptions).where(subscriptions.c.arn == arn).values(values))
+        _check_policies(connection, row["topic_arn"])
 
     def page(
         self, connection: Connection, account: str, after: str, topic_arn: str | None = None
@@ -221,6 +226,14 @@ class Subscriptions:
         if row is None or row["state"] == SubscriptionState.UNSUBSCRIBED:
             raise RequestError("NotFound", "Subscription does not exist")
         return row
+
+
+def _check_policies(connection: Connection, topic_arn: str) -> None:
+    """Refuses what was just written where it makes a topic's policies too many."""
+    different = select(func.count(distinct(subscriptions.c.filter_hash))).where(subscriptions.c.topic_arn == topic_arn)
+    if connection.execute(different).scalar_one() > MAX_POLICIES:
+        reason = f"a topic has at most {MAX_POLICIES} different filter policies"
+        raise RequestError("FilterPolicyLimitExceeded", f"Filter policy limit exceeded: {reason}")
 
 
 def _checked(attributes: Mapping[str, str], protocol: str) -> dict[str, str]:

@@ -290,3 +290,18 @@ def test_two_changes_at_once_are_both_kept(installation: Installation, sns: Any,
         thread.join()
     found = shown(sns, arn)
     assert {name: found[name] for name in changes} == changes
+
+
+def test_policies_of_a_topic_are_bounded(sns: Any, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.notify.subscriptions.MAX_POLICIES", 3)
+    policies = [json.dumps({"n": [number]}) for number in range(4)]
+    arns = [joined(sns, topic, f"{HOOK}/{number}", FilterPolicy=policies[number]) for number in range(3)]
+    joined(sns, topic, f"{HOOK}/same", FilterPolicy=policies[2])
+    joined(sns, topic, f"{HOOK}/none")
+    with pytest.raises(sns.exceptions.FilterPolicyLimitExceededException, match="at most 3"):
+        joined(sns, topic, f"{HOOK}/more", FilterPolicy=policies[3])
+    listed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert f"{HOOK}/more" not in {one["Endpoint"] for one in listed}
+    put(sns, arns[0], "FilterPolicy", policies[3])  # one goes, one comes
+    with pytest.raises(sns.exceptions.FilterPolicyLimitExceededException):
+        put(sns, joined(sns, topic, f"{HOOK}/late"), "FilterPolicy", policies[0])
