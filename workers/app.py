@@ -1,5 +1,6 @@
 """The Celery application and what each worker process holds: services and models, made after the fork."""
 
+import atexit
 import contextlib
 import os
 import resource
@@ -18,7 +19,6 @@ from celery.signals import (
     setup_logging,
     worker_process_init,
     worker_process_shutdown,
-    worker_shutdown,
     worker_shutting_down,
 )
 
@@ -104,7 +104,14 @@ def _limit_child(**_: Any) -> None:
 
 
 @celeryd_init.connect
-def _take_scratch(**_: Any) -> None:
+def _take_scratch_of_parent(**_: Any) -> None:
+    _take_scratch()
+    atexit.register(
+        _leave_scratch
+    )  # children end without asking for it; a shutdown that waits for nobody sends no signal
+
+
+def _take_scratch() -> None:
     """Has all temporary files of this process made where whoever comes after it removes them, should it be killed."""
     global _scratch  # noqa: PLW0603 - one per process, and a child must not remove that of its parent
     _scratch = None
@@ -115,10 +122,11 @@ def _take_scratch(**_: Any) -> None:
 
 
 @worker_process_shutdown.connect
-@worker_shutdown.connect
 def _leave_scratch(**_: Any) -> None:
+    global _scratch  # noqa: PLW0603 - see above
     if _scratch is not None:
         _scratch.remove()
+        _scratch = None
     scratch.prune(settings.scratch_path)
 
 
