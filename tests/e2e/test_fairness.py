@@ -45,15 +45,15 @@ def test_a_short_clip_ends_while_the_long_video_before_it_still_runs(
     write_video(tmp_path / "long.mp4", LONG_S * RATE)
     write_video(tmp_path / "short.mp4", SHORT_S * RATE)
     videos = {name: service.put("videos", f"{name}.mp4", tmp_path / f"{name}.mp4") for name in ("long", "short")}
-    first, second = _client(service, "1" * 12), _client(service, "2" * 12)
+    first, second = service.client("rekognition"), _client(service, "2" * 12)
     shots = {"SegmentTypes": ["SHOT"]}
     long = first.start_segment_detection(Video=videos["long"], **shots)["JobId"]
-    wait_until(lambda: _progress(service, long) > 0, poll_s=1)
+    wait_until(lambda: _progress(service, long) > 0, 240, poll_s=2)
     short = second.start_segment_detection(Video=videos["short"], **shots)["JobId"]
     own_short = first.start_segment_detection(Video=videos["short"], **shots)["JobId"]
-    wait_until(lambda: _over(second, short))
+    wait_until(lambda: _over(second, short), 240)
     assert not _over(first, long)
-    wait_until(lambda: _over(first, own_short))
+    wait_until(lambda: _over(first, own_short), 240)
     assert not _over(first, long)
     hurried = _with_header(first, "high").start_segment_detection(Video=videos["short"], **shots)["JobId"]
     assert json.loads(service.cli("jobs", "show", hurried))["Priority"] == "high"
