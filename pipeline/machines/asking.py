@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import ValidationError
 
 from pipeline.errors import SetupError
@@ -124,6 +125,18 @@ def fingerprint(pem: bytes) -> str:
     return x509.load_pem_x509_certificate(pem).fingerprint(SHA256()).hex()
 
 
+def pinned(pem: bytes, pin: str) -> str | None:
+    """PEM of the certificate with that fingerprint and of nothing else: who is in between may have added an authority of his own.
+
+    None: the first certificate has another.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = x509.load_pem_x509_certificate(pem)
+    return found.public_bytes(Encoding.PEM).decode("ascii") if found.fingerprint(SHA256()).hex() == pin else None
+
+
 def _authority(base: str, pin: str) -> str:
     """PEM of the authority with that fingerprint; from whom it came does not matter."""
     if not PIN.fullmatch(pin):
@@ -132,15 +145,15 @@ def _authority(base: str, pin: str) -> str:
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     pem = _fetched(urllib.request.Request(f"{base}/machines/ca.pem"), anybody)  # noqa: S310 - https, see `_base`
     try:
-        found = fingerprint(pem)
+        authority = pinned(pem, pin)
     except ValueError:
         raise SetupError(f"{base} does not answer as Reelsight does") from None
-    if found != pin:
+    if authority is None:
         raise SetupError(
-            f"{base} is not the installation that made the invitation: its authority has SHA-256 {found}, not {pin}; "
-            "somebody may be in between"
+            f"{base} is not the installation that made the invitation: its authority has SHA-256 {fingerprint(pem)}, "
+            f"not {pin}; somebody may be in between"
         )
-    return pem.decode("ascii")
+    return authority
 
 
 def _fetched(request: urllib.request.Request, trusted: ssl.SSLContext) -> bytes:

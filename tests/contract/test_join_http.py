@@ -15,7 +15,8 @@ from starlette.applications import Starlette
 from api.machines import AUTHORITY, JOIN, MAX_BYTES, Refusals, routes
 from pipeline.errors import SetupError
 from pipeline.machines import asking
-from pipeline.settings import settings_of
+from pipeline.notify.certificates import server_certificate
+from pipeline.settings import Settings, settings_of
 from pipeline.store import machines, revisions
 from tests.support.api_installation import installation
 from tests.support.sns_installation import Installation
@@ -85,6 +86,19 @@ def test_another_authority_is_told_nothing(installation: Installation) -> None:
     with pytest.raises(SetupError, match="cannot be reached or trusted"):
         asking.ask(port(installation), request(good), None)  # the system does not know our authority
     assert asking.ask(port(installation), request(good), pin(installation)).queues == ["video"]
+
+
+def test_an_authority_that_somebody_put_behind_the_right_one_is_not_trusted(
+    installation: Installation, tmp_path: Path
+) -> None:
+    ours = installation.ca_file.read_bytes()
+    theirs = server_certificate(Settings(data_dir=tmp_path)).ca_file
+    assert theirs is not None
+    told = asking.pinned(ours + theirs.read_bytes(), pin(installation))
+    assert told is not None
+    assert len(ssl.create_default_context(cadata=told).get_ca_certs()) == 1
+    assert asking.fingerprint(told.encode()) == pin(installation)
+    assert asking.pinned(theirs.read_bytes() + ours, pin(installation)) is None
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "https://", "https://h/path", "127.0.0.1:8443", "https://u@h", ""])
