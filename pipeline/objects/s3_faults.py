@@ -8,8 +8,9 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, Par
 
 from pipeline.objects.types import NoSuchObjectError, ObjectRefusedError, StoreUnavailableError
 
-_NOT_THERE = frozenset({"404", "400", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "InvalidArgument"})
-_REFUSED = frozenset({"403", "AccessDenied"})
+_NOT_THERE = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "InvalidArgument"})
+_REFUSED = frozenset({"400", "403", "AccessDenied"})
+"""HEAD has no body that could say more: 400 also stands for a signature that is too old."""
 _PASSING = frozenset({"RequestTimeTooSkewed", "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException"})
 
 

@@ -4,9 +4,11 @@ import errno
 import resource
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from pipeline.objects.s3 import S3Store, s3_client
 from pipeline.objects.types import NoSuchObjectError, ObjectRefusedError, StoreUnavailableError
@@ -97,6 +99,15 @@ def test_a_wrong_signature_is_a_refusal_and_may_pass(front: FaultyStore, store: 
     with pytest.raises(ObjectRefusedError) as caught:
         S3Store(s3_client(settings), tmp_path, 1).head(BUCKET, "film")
     assert passing(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [timedelta(minutes=-25), timedelta(minutes=25)])
+def test_a_machine_with_a_wrong_clock_does_not_take_films_for_removed(store: S3Store, wrong: timedelta) -> None:
+    with time_machine.travel(datetime.now(UTC) + wrong, tick=True):
+        for ask in (store.head, store.read):
+            with pytest.raises((ObjectRefusedError, StoreUnavailableError)) as caught:
+                ask(BUCKET, "film")
+            assert passing(caught.value)
 
 
 def test_without_patience_a_fault_is_raised_at_once() -> None:
