@@ -35,10 +35,12 @@ class Rules:
     Attributes:
         tests: A value that any of them takes is enough.
         absent: So is that there is no value at all.
+        effort: How many values and patterns they hold against one value, at most.
     """
 
     tests: tuple[Test, ...]
     absent: bool
+    effort: int
 
     def take(self, value: Value) -> bool:
         """Whether the value is one of those asked for."""
@@ -55,7 +57,14 @@ def rules_of(given: list[Any]) -> Rules:
         raise PolicyRefused("Empty arrays are not allowed")
     absent = {"exists": False}
     present = tuple(_rule(one) for one in given)
-    return Rules(present, any(one == absent for one in given))
+    return Rules(present, any(one == absent for one in given), sum(map(_effort, given)))
+
+
+def _effort(given: Any) -> int:
+    """One, but for patterns that are tried one after the other."""
+    refused = given.get("anything-but") if isinstance(given, Mapping) else None
+    patterns = next(iter(refused.values()), None) if isinstance(refused, Mapping) else None
+    return len(patterns) if isinstance(patterns, list) else 1
 
 
 @lru_cache(maxsize=256)

@@ -7,9 +7,15 @@ from enum import Enum
 from typing import Any
 
 from pipeline.notify.filter_policy import Condition, FilterPolicy, Scope, json_or_none
+from pipeline.notify.refusals import invalid
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]{1,100}(?:\.[0-9]{0,100})?|\.[0-9]{1,100})(?:[eE][+-]?[0-9]{1,4})?")
 """What an attribute of type Number must look like to be compared as one."""
+MAX_EFFORT = 200_000
+"""Values and patterns of policies that the elements of a message's arrays are held against, all policies together: a second or so.
+
+Event Ruler looks at all policies at once; here a message of 256 KiB could keep a transaction open for hours.
+"""
 
 
 class _Found(Enum):
@@ -27,28 +33,54 @@ _Asked = Sequence[tuple[Condition, int]]
 """Conditions, each with how many steps of its path were taken already."""
 
 
+class _Effort:
+    """What may still be spent on a message."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAX_EFFORT
+
+    def spend(self, elements: int, asked: _Asked) -> None:
+        """Before so many elements are held against the conditions.
+
+        Raises:
+            RequestError: InvalidParameter: it is too much.
+        """
+        self._left -= elements * sum(one.rules.effort for one, _ in asked)
+        if self._left < 0:
+            reason = "its arrays have too many elements for the filter policies of the topic"
+            raise invalid("Message", reason)
+
+
 class Message:
     """A message as policies see it, read when the first of them asks."""
 
-    __slots__ = ("_attributes", "_body", "_text")
+    __slots__ = ("_attributes", "_body", "_effort", "_text")
 
     def __init__(self, text: str, attributes: Mapping[str, Mapping[str, str]]) -> None:
         """The message with its text and its attributes as notifications keep them."""
         self._text = text
         self._attributes = {name: _attribute(one) for name, one in attributes.items()}
         self._body: Any = ...
+        self._effort = _Effort()
 
     def wanted(self, policy: FilterPolicy) -> bool:
         """Whether the policy lets the message through.
 
         An array in the message is met by one of its elements: conditions on members of its objects must all hold in the
         same one. Source: Event Ruler, "JSON Array Matching".
+
+        Raises:
+            RequestError: InvalidParameter: its arrays have too many elements for the policies that it was held against so far.
         """
         seen = self._seen(policy.scope)
         if not isinstance(seen, dict):
             return False
         try:
-            return any(_ask(seen, [(one, 0) for one in branch]) is not _Found.BAD for branch in policy.branches)
+            return any(
+                _ask(seen, [(one, 0) for one in branch], self._effort) is not _Found.BAD for branch in policy.branches
+            )
         except RecursionError:
             return False
 
@@ -72,11 +104,11 @@ def _attribute(given: Mapping[str, str]) -> Any:
     return [] if kind.startswith("Binary") else value
 
 
-def _ask(node: Any, asked: _Asked) -> _Found:
+def _ask(node: Any, asked: _Asked, effort: _Effort) -> _Found:
     if isinstance(node, dict):
-        return _ask_object(node, asked)
+        return _ask_object(node, asked, effort)
     if isinstance(node, list):
-        return _ask_array(node, asked)
+        return _ask_array(node, asked, effort)
     return _together([_ask_value(node, one, taken) for one, taken in asked])
 
 
@@ -86,18 +118,19 @@ def _ask_value(value: Any, condition: Condition, taken: int) -> _Found:
     return _Found.GOOD if condition.rules.take(value) else _Found.BAD
 
 
-def _ask_array(elements: Sequence[Any], asked: _Asked) -> _Found:
+def _ask_array(elements: Sequence[Any], asked: _Asked, effort: _Effort) -> _Found:
     if not elements:
         return _together([_missing(one) for one, _ in asked])
+    effort.spend(len(elements), asked)
     answers = set()
     for one in elements:
-        if (answer := _ask(one, asked)) is _Found.GOOD:
+        if (answer := _ask(one, asked, effort)) is _Found.GOOD:
             return _Found.GOOD
         answers.add(answer)
     return _Found.BAD if _Found.BAD in answers else _Found.NOTHING
 
 
-def _ask_object(members: Mapping[str, Any], asked: _Asked) -> _Found:
+def _ask_object(members: Mapping[str, Any], asked: _Asked, effort: _Effort) -> _Found:
     routes: dict[str, list[tuple[Condition, int]]] = {}
     answers = []
     for condition, taken in asked:
@@ -106,8 +139,8 @@ def _ask_object(members: Mapping[str, Any], asked: _Asked) -> _Found:
             name, steps = names[0]
             routes.setdefault(name, []).append((condition, steps))
         else:
-            answers.append(_ask_each(members, condition, names))
-    answers += [_ask(members[name], through) for name, through in routes.items()]
+            answers.append(_ask_each(members, condition, names, effort))
+    answers += [_ask(members[name], through, effort) for name, through in routes.items()]
     return _together(answers)
 
 
@@ -122,11 +155,14 @@ def _names(members: Mapping[str, Any], condition: Condition, taken: int) -> list
     return found
 
 
-def _ask_each(members: Mapping[str, Any], condition: Condition, names: Sequence[tuple[str, int]]) -> _Found:
+def _ask_each(
+    members: Mapping[str, Any], condition: Condition, names: Sequence[tuple[str, int]], effort: _Effort
+) -> _Found:
     """Where a name with dots can be read in several ways, each way is good enough; none at all: the value is missing."""
-    answers = {_ask(members[name], [(condition, steps)]) for name, steps in names}
-    if not answers:
+    if not names:
         return _missing(condition)
+    effort.spend(len(names), [(condition, 0)])
+    answers = {_ask(members[name], [(condition, steps)], effort) for name, steps in names}
     if _Found.GOOD in answers:
         return _Found.GOOD
     return _Found.BAD if _Found.BAD in answers else _Found.NOTHING
