@@ -55,12 +55,14 @@ def test_a_short_clip_ends_while_the_long_video_before_it_still_runs(
     assert not _over(first, long)
     wait_until(lambda: _over(first, own_short), 240)
     assert not _over(first, long)
-    hurried = _with_header(first, "high").start_segment_detection(Video=videos["short"], **shots)["JobId"]
+    hurried = _with_header(service.client("rekognition"), "high").start_segment_detection(
+        Video=videos["short"], **shots
+    )["JobId"]
     assert json.loads(service.cli("jobs", "show", hurried))["Priority"] == "high"
     assert "low" in service.cli("jobs", "priority", long, "low")
     assert [json.loads(line)["Priority"] for line in service.cli("jobs", "list", "--json").splitlines()][-1] == "low"
     with pytest.raises(ClientError, match="X-Reelsight-Priority: 'now' is none of high, normal, low"):
-        _with_header(first, "now").start_segment_detection(Video=videos["short"], **shots)
+        _with_header(service.client("rekognition"), "now").start_segment_detection(Video=videos["short"], **shots)
     service.cli("jobs", "cancel", long)
 
 
@@ -70,5 +72,5 @@ def _with_header(client: Any, priority: str) -> Any:
     def name(request: Any, **_: Any) -> None:
         request.headers["X-Reelsight-Priority"] = priority
 
-    client.meta.events.register("before-sign.rekognition.Start*", name, unique_id="priority")
+    client.meta.events.register("before-sign.rekognition", name)
     return client
