@@ -16,6 +16,7 @@ from redis import Redis
 
 WORKERS, WORKER = "reelsight:workers", "reelsight:worker:"
 OWN_QUEUE = "reelsight.own."
+WATCHED = "reelsight:watched"
 KEEP_S = 3600
 """What a worker that ended without a word has left is forgotten after this long."""
 BUSY_S = 1800.0
@@ -127,8 +128,16 @@ class Register:
         told = "" if facts is None else json.dumps({name: getattr(facts, name) for name in Facts.__slots__})
         self._tell([WORKER + process, WORKERS], [event, told, KEEP_S, process])
 
+    def check_writable(self) -> None:
+        """Passes if signs of life can be noted.
+
+        Raises:
+            RedisError: they cannot: Redis is away, full, or cannot save what it has.
+        """
+        self._redis.set(WATCHED, 1, ex=KEEP_S)
+
     def forget(self, process: str) -> None:
-        """The worker has ended."""
+        """The worker has ended, or begins anew under the name of another that was killed."""
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.unlink(WORKER + process, own_queue(process))
             pipe.srem(WORKERS, process)
@@ -177,7 +186,9 @@ def own_queue(process: str) -> str:
 def _sign(process: str, row: Mapping[bytes, bytes], now: float) -> Sign:
     values = {name.decode(): value for name, value in row.items()}
     told = json.loads(values.pop("facts"))
-    facts = Facts(**{**told, "queues": tuple(told["queues"]), "deaf": tuple(told["deaf"])})
+    # A newer version may tell more.
+    known = {name: told[name] for name in Facts.__slots__}
+    facts = Facts(**{**known, "queues": tuple(told["queues"]), "deaf": tuple(told["deaf"])})
     ages = {name.removesuffix("_at"): now - float(value) for name, value in values.items() if name.endswith("_at")}
     counts = {name: int(value) for name, value in values.items() if not name.endswith("_at")}
     return Sign(process, facts, counts, {name: max(0.0, age) for name, age in ages.items()})

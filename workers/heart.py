@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, bootsteps
-from celery.signals import task_prerun, worker_shutdown
+from celery.signals import celeryd_init, task_prerun, worker_shutdown
 from celery.utils.log import get_logger
 from celery.worker import state
 from kombu import Exchange, Queue
@@ -40,12 +40,23 @@ celery_log = get_logger(__name__)
 def install(app: Celery, settings: Settings) -> None:
     """Gives every worker of the application a heart."""
     app.steps["consumer"].add(type("Heart", (_Heart,), {"settings": settings}))
+    celeryd_init.connect(lambda **_: _begin(settings), weak=False)
+
+
+def _begin(settings: Settings) -> None:
+    """In containers names of processes come again: what one that was killed has told must not be taken for this one's signs."""
+    try:
+        Register(redis_of(settings, ANSWER_S, ANSWER_S)).forget(MAIN)
+    except (RedisError, SetupError) as error:
+        log.debug("register_not_cleared", reason=str(error))
 
 
 def told_progress(settings: Settings) -> Callable[[], None]:
     """Tells, when called, that a task of this worker has got on; for one process."""
     register = Register(redis_of(settings, ANSWER_S, ANSWER_S))
     due = 0.0
+    # A broker that accepts but does not answer must not hold up the work itself again and again.
+    pause_s = settings.silent_s / 4
 
     def tell() -> None:
         nonlocal due
@@ -55,6 +66,7 @@ def told_progress(settings: Settings) -> Callable[[], None]:
         try:
             register.tell(MAIN, "progress")
         except (RedisError, SetupError) as error:
+            due = time.monotonic() + pause_s
             log.debug("progress_not_told", reason=str(error))
 
     return tell

@@ -60,8 +60,11 @@ class Watch:
         now = time.monotonic()
         if now < self._due:
             return {}
+        # Who could not look for that long, on a machine that is stopped or crowded, blames nobody who could not beat either.
+        self._blind = self._blind or now > self._due + self._settings.silent_s / 2
         self._due = now + self._settings.beat_s
         try:
+            self._register.check_writable()  # a full Redis takes signs of life from nobody
             signs = {sign.process: sign for sign in self._register.signs()}
         except RedisError as error:
             if not self._blind:

@@ -1,5 +1,6 @@
 """Which workers are found silent, and which only busy, new, or without a broker."""
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -7,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import RedisError
 
 from api.serve.watch import RECONNECT_S, START_S, Watch
-from pipeline.liveness import BUSY_S, Facts, Register, Sign
+from pipeline.liveness import BUSY_S, WORKER, Facts, Register, Sign
 from pipeline.redis_client import redis_of
 from pipeline.settings import Settings
 from tests.support.redis_server import redis_server
@@ -75,7 +77,12 @@ def watched(tmp_path: Path, clock: list[float]) -> Iterator[tuple[Register, Look
         watch = Watch(settings)
 
         def after(seconds: float) -> dict[int, str]:
-            clock[0] += seconds
+            """Looks at the end, and every 20 s before it: whoever did not look for long blames nobody."""
+            end = clock[0] + seconds
+            while clock[0] + 20 < end:
+                clock[0] += 20
+                watch.ailments([PID])
+            clock[0] = end
             return dict(watch.ailments([PID]))
 
         yield Register(redis_of(settings, 1)), after, server.process
@@ -106,11 +113,43 @@ def test_nobody_is_blamed_for_a_broker_that_is_away(watched: tuple[Register, Loo
     register.tell(PROCESS, "beat", facts())
     assert after(0) == {}
     server.send_signal(signal.SIGSTOP)
-    assert after(1000) == {}
+    assert after(60) == {}
     server.send_signal(signal.SIGCONT)
     assert after(10) == {}
     assert after(RECONNECT_S) == {}
     assert "main process" in after(40)[PID]
+
+
+def test_nobody_is_blamed_by_a_watcher_that_could_not_look_itself(
+    watched: tuple[Register, Looks, Any], clock: list[float]
+) -> None:
+    register, after, _ = watched
+    register.tell(PROCESS, "beat", facts())
+    assert after(0) == {}
+    clock[0] += 1000  # the machine was stopped
+    assert after(0) == {}
+    assert "main process" in after(RECONNECT_S + 40)[PID]
+
+
+def test_nobody_is_blamed_for_a_broker_that_takes_no_signs(watched: tuple[Register, Looks, Any]) -> None:
+    register, after, _ = watched
+    register.tell(PROCESS, "beat", facts())
+    assert after(0) == {}
+    register._redis.config_set("maxmemory", 1)
+    with pytest.raises(RedisError):
+        register.tell(PROCESS, "beat", facts())
+    assert after(60) == {}
+    register._redis.config_set("maxmemory", 0)
+    assert after(10) == {}
+    assert "main process" in after(RECONNECT_S + 40)[PID]
+
+
+def test_what_newer_workers_tell_besides_is_passed_over(watched: tuple[Register, Looks, Any]) -> None:
+    register, _, _ = watched
+    told = {name: getattr(facts(), name) for name in Facts.__slots__} | {"more": 1}
+    register.tell(PROCESS, "beat", facts())
+    register._redis.hset(f"{WORKER}{PROCESS}", "facts", json.dumps(told))
+    assert [sign.facts for sign in register.signs()] == [facts()]
 
 
 def test_who_has_ended_is_forgotten(tmp_path: Path, clock: list[float]) -> None:
