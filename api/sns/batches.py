@@ -24,8 +24,13 @@ def publish_batch(call: Call) -> Mapping[str, Any]:
         _check_size(entries, topic.message_bytes)
         for entry_id, extra in accepted:
             text = extra.pop("message")
-            message_id = services.outbox.add(connection, call.owner, topic.arn, text, call.now, extra=extra)
-            successful.append({"Id": entry_id, "MessageId": message_id})
+            try:
+                with connection.begin_nested():
+                    message_id = services.outbox.add(connection, call.owner, topic.arn, text, call.now, extra=extra)
+            except RequestError as error:
+                failed.append({"Id": entry_id, **refusal_of(error)})
+            else:
+                successful.append({"Id": entry_id, "MessageId": message_id})
     services.queue.wake_delivery()
     return {"Successful": successful, "Failed": failed}
 

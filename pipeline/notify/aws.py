@@ -14,6 +14,8 @@ from pipeline.aws_access import AwsAccess
 from pipeline.errors import ReelsightError
 
 REGION = re.compile(r"[a-z]{2,8}(-[a-z]{2,12}){1,3}-[0-9]{1,2}")
+MAX_CLIENTS = 64
+"""Kept at once, each some MiB: regions are what subscribers name."""
 CLIENT_FAULTS = range(400, 500)
 PASSING = frozenset(
     {
@@ -79,6 +81,8 @@ class AwsClients:
         with self._lock:  # sessions must not be shared while clients are made
             key = (service, account, access.region or region)
             if key not in self._made:
+                if len(self._made) >= MAX_CLIENTS:
+                    del self._made[next(iter(self._made))]
                 self._made[key] = self._make(service, access, access.region or region)
             return self._made[key]
 

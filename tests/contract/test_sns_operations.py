@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from sqlalchemy import select
 
 from api.protocol.query import sns_model
 from api.sns.endpoint import HANDLERS, TOPICS_ONLY
+from pipeline.store.engine import reading
+from pipeline.store.notify_schema import notifications
 from tests.support.sns_installation import ACCOUNT, Installation, installed
 
 PREFIX = f"arn:aws:sns:us-east-1:{ACCOUNT}:"
@@ -200,6 +203,24 @@ def test_batches_tell_of_each_entry(sns: Any) -> None:
     assert len({one["MessageId"] for one in answer["Successful"]}) == 2
     failed = {one["Id"]: (one["Code"], one["SenderFault"]) for one in answer["Failed"]}
     assert failed == {"empty": ("InvalidParameter", True), "typed": ("ParameterValueInvalid", True)}
+
+
+def test_an_entry_that_policies_cannot_be_held_against_keeps_no_other_from_it(
+    installation: Installation, sns: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.notify.filtering.MAX_EFFORT", 5)
+    arn = sns.create_topic(Name="effort")["TopicArn"]
+    attributes = {"FilterPolicy": '{"key": ["x"]}', "FilterPolicyScope": "MessageBody"}
+    sns.subscribe(
+        TopicArn=arn, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:{ACCOUNT}:effort", Attributes=attributes
+    )
+    entries = [{"Id": str(count), "Message": json.dumps({"key": ["y"] * count})} for count in (1, 6, 2)]
+    answer = sns.publish_batch(TopicArn=arn, PublishBatchRequestEntries=entries)
+    assert [one["Id"] for one in answer["Successful"]] == ["1", "2"]
+    assert [(one["Id"], one["Code"]) for one in answer["Failed"]] == [("6", "InvalidParameter")]
+    with reading(installation.services.engine) as connection:
+        kept = connection.execute(select(notifications.c.message).where(notifications.c.topic_arn == arn)).scalars()
+        assert sorted(kept) == sorted(one["Message"] for one in (entries[0], entries[2]))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from pipeline.aws_access import AwsAccess
+from pipeline.notify.aws import AwsClients
 from pipeline.notify.retention import forget
 from pipeline.notify.states import DeliveryState
 from pipeline.store.engine import writing
@@ -106,6 +109,18 @@ def test_nothing_of_an_endpoint_but_region_and_name_is_used(installation: Instal
             installation.deliver()
             assert latest(installation, message_id)["state"] == DeliveryState.DEAD
         assert elsewhere.requests == []
+
+
+def test_clients_of_regions_that_subscribers_name_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.notify.aws.MAX_CLIENTS", 2)
+    access = AwsAccess(endpoint_url="http://127.0.0.1:9", access_key_id="a", secret_access_key=SecretStr("b"))
+    clients = AwsClients({ACCOUNT: access}, 1)
+    first = clients.client("sqs", ACCOUNT, "aa-bb-1")
+    assert clients.client("sqs", ACCOUNT, "aa-bb-1") is first
+    for number in (2, 3):
+        clients.client("sqs", ACCOUNT, f"aa-bb-{number}")
+    assert len(clients._made) == 2
+    assert clients.client("sqs", ACCOUNT, "aa-bb-1") is not first
 
 
 def test_without_access_there_is_nothing_to_call(tmp_path: Path) -> None:
