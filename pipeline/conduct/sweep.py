@@ -67,16 +67,20 @@ def sweep(services: Services, now: datetime | None = None) -> Swept:
 def _expire_leases(services: Services, now: datetime) -> int:
     with reading(services.engine) as connection:
         dead = sweeping.dead_chunks(connection, now, BATCH)
-    for chunk in dead:
-        with writing(services.engine) as connection:
-            passes.lock(connection, chunk.pass_id)
-            # A worker may have renewed its lease since: only what is still dead is taken away.
-            if sweeping.still_dead(connection, chunk, now):
-                _bury(services, connection, chunk, now)
-                settle_pass(services, connection, chunk.pass_id, now)
-        services.counts.add("leases_expired")
-        log.warning("lease_expired", pass_id=chunk.pass_id, chunk_id=chunk.id, attempt=chunk.attempt)
-    return len(dead)
+    return sum(_expired(services, chunk, now) for chunk in dead)
+
+
+def _expired(services: Services, chunk: Chunk, now: datetime) -> bool:
+    """Whether the chunk was taken from its worker; not if that has renewed its lease since, or another sweep was faster."""
+    with writing(services.engine) as connection:
+        passes.lock(connection, chunk.pass_id)
+        if not sweeping.still_dead(connection, chunk, now):
+            return False
+        _bury(services, connection, chunk, now)
+        settle_pass(services, connection, chunk.pass_id, now)
+    services.counts.add("leases_expired")
+    log.warning("lease_expired", pass_id=chunk.pass_id, chunk_id=chunk.id, attempt=chunk.attempt)
+    return True
 
 
 def _bury(services: Services, connection: Connection, chunk: Chunk, now: datetime) -> None:
