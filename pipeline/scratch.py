@@ -75,6 +75,9 @@ def _removed(path: Path) -> bool:
         lock = os.open(_lock_of(path), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
+    except OSError as error:  # of another user, say: it must not keep this process from having a folder
+        log.debug("scratch_not_pruned", folder=str(path), reason=str(error))
+        return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

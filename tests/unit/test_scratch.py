@@ -82,3 +82,12 @@ def test_a_fork_keeps_the_folder_of_its_parent(tmp_path: Path) -> None:
     os.write(writing, b".")
     os.waitpid(child, 0)
     assert scratch.prune(tmp_path) == 1
+
+
+def test_what_cannot_be_opened_keeps_nobody_from_a_folder(tmp_path: Path) -> None:
+    odd = tmp_path / f"1-of-another-user{scratch.LOCK}"
+    odd.mkdir()  # opened for writing by nobody, as a file of another user is not by us
+    own = scratch.take(tmp_path)
+    assert own.path.is_dir()
+    own.remove()
+    assert list(tmp_path.iterdir()) == [odd]
