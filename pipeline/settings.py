@@ -31,11 +31,11 @@ class Settings(BaseSettings):
 
     data_dir: Path = DEFAULT_DATA_DIR
     """Database, buckets, results, models, keys of a one-machine installation."""
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     """SQLAlchemy URL; None: SQLite `reelsight.db` in the data directory."""
     auto_upgrade: bool = True
     """Whether a process that starts upgrades an older database; off: it refuses to run before `reelsight database upgrade`."""
-    broker_url: str | None = None
+    broker_url: str | None = Field(default=None, repr=False)
     """Celery broker; None: the private redis-server that `serve` starts on `run/redis.sock` in the data directory."""
     secret_key: SecretStr | None = None
     """Encrypts access keys and signs tokens, at least 32 characters; None: `secret.key` in the data directory, made on first start."""

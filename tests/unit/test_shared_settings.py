@@ -101,3 +101,8 @@ def test_what_cannot_be_told_is_noted(tmp_path: Path) -> None:
     (models, key) = notes(installation(tmp_path, models_file=tmp_path / "models.toml"))
     assert "REELSIGHT_MODELS_FILE" in models
     assert "object store" in key
+
+
+def test_no_password_is_shown_where_settings_are() -> None:
+    shown = repr(Settings(database_url="postgresql://u:hunter2@h/d", broker_url="redis://:hunter2@h/0"))
+    assert "hunter2" not in shown
