@@ -1,7 +1,10 @@
-"""What settings must fulfil that concern single accounts; messages name the account."""
+"""What settings must fulfil that concern single accounts, and what is said of those that are refused; messages name setting and account."""
 
 import re
 from collections.abc import Mapping
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from pipeline.jobs.priority import LEVELS
 
@@ -42,3 +45,13 @@ def checked_priorities(priorities: Mapping[str, str]) -> Mapping[str, str]:
         if priority not in LEVELS:
             raise ValueError(f"{account}: {priority!r} is none of {', '.join(LEVELS)}")
     return priorities
+
+
+def refusal(error: ValidationError | SettingsError) -> str:
+    """The variable and what is wrong with it; never its value, which may be a secret."""
+    if isinstance(error, SettingsError):  # names the field; the JSON error that it came from has the value
+        found = re.search('field "([a-z0-9_]+)"', str(error))
+        return f"REELSIGHT_{found[1].upper()}: it is not JSON" if found else "a setting is not JSON"
+    first = error.errors(include_input=False)[0]
+    setting, *within = (str(part) for part in first["loc"])
+    return f"REELSIGHT_{setting.upper()}: {': '.join([*within, first['msg']])}"

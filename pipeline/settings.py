@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from pipeline.aws_access import AwsAccess
 from pipeline.catalog import OPERATIONS
 from pipeline.errors import SetupError
-from pipeline.setting_checks import check_account, checked_priorities, checked_shares
+from pipeline.setting_checks import check_account, checked_priorities, checked_shares, refusal
 from pipeline.settings_sources import handed_down, sources
 
 DEFAULT_DATA_DIR = Path("~/.local/share/reelsight").expanduser()
@@ -275,10 +275,8 @@ def settings_of(data_dir: Path | None, **given: object) -> Settings:
         chosen["data_dir"] = data_dir.expanduser().resolve()
     try:
         return Settings(**chosen)  # type: ignore[arg-type]
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        name = "REELSIGHT_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SetupError(f"{name}: {first['msg']}") from None
+    except (ValidationError, SettingsError) as error:
+        raise SetupError(refusal(error)) from None
 
 
 def revealed(settings: Settings) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Keyring:
         except InvalidToken:
             raise SetupError(
                 "the key that signs notifications was encrypted with another secret key; "
-                "set REELSIGHT_SECRET_KEY to the one it was made with"
+                "put the secret.key it was made with into the data directory, or set REELSIGHT_SECRET_KEY to it"
             ) from None
 
 

@@ -89,7 +89,8 @@ class KeyStore:
             secret = self._secret_keys.cipher(PURPOSE).decrypt(row["secret"].encode()).decode()
         except InvalidToken:
             raise SetupError(
-                "access keys were encrypted with another secret key; set REELSIGHT_SECRET_KEY to the one they were made with"
+                "access keys were encrypted with another secret key; put the secret.key they were made with into the data "
+                "directory, or set REELSIGHT_SECRET_KEY to it"
             ) from None
         return AccessKey(row["id"], secret, row["account"], row["created_at"])
 

@@ -106,3 +106,19 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path = joined(tmp_path, '{"settings": {}}', 0o640)
     with pytest.raises(SetupError, match=f"chmod 600 {path}"):
         settings_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{nonsense hunter2", "REELSIGHT_AWS_ACCOUNTS: it is not JSON"),
+        ('{"111122223333": {"secret_access_key": "hunter2"}}', "REELSIGHT_AWS_ACCOUNTS: 111122223333: .*set both"),
+    ],
+)
+def test_what_is_wrong_with_a_compound_setting_is_said_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.setenv("REELSIGHT_AWS_ACCOUNTS", text)
+    with pytest.raises(SetupError, match=words) as refused:
+        settings_of(None)
+    assert "hunter2" not in str(refused.value)
