@@ -13,6 +13,7 @@ from pipeline.commandline import connect, data_dir_option
 from pipeline.errors import SetupError
 from pipeline.notify import deadletters
 from pipeline.notify.deadletters import DeliveryView, Key, Which
+from pipeline.notify.endpoints import without_password
 from pipeline.notify.raw import raw_key
 from pipeline.notify.states import DeliveryState
 from pipeline.secrets import load_secret_key
@@ -164,7 +165,7 @@ def facts(view: DeliveryView) -> dict[str, Any]:
         "Type": row["kind"],
         "Subject": row["subject"],
         "Protocol": row["protocol"],
-        "Endpoint": row["endpoint"],
+        "Endpoint": without_password(row["endpoint"]),
         "State": row["state"],
         "Attempts": row["attempts"],
         "LastCode": row["last_code"],
@@ -182,9 +183,8 @@ def line(view: DeliveryView) -> str:
     row = view.facts
     reason = "  ".join(str(one) for one in (row["last_error"], view.gone and f"({view.gone})") if one)
     when = row["created_at"].isoformat(timespec="seconds")
-    return (
-        f"{row['notification_id']}  {when}  {row['state']:9} {row['attempts']:3}×  {row['endpoint']}  {reason}".rstrip()
-    )
+    endpoint = without_password(row["endpoint"])
+    return f"{row['notification_id']}  {when}  {row['state']:9} {row['attempts']:3}×  {endpoint}  {reason}".rstrip()
 
 
 def _redrive(services: Services, wanted: Which, *, quiet: bool) -> dict[str, int]:
@@ -200,7 +200,10 @@ def _redrive(services: Services, wanted: Which, *, quiet: bool) -> dict[str, int
         if not quiet:
             for view in views:
                 if view.gone:
-                    click.echo(f"{view.key[0]} to {view.facts['endpoint']} cannot be sent again: {view.gone}", err=True)
+                    click.echo(
+                        f"{view.key[0]} to {without_password(view.facts['endpoint'])} cannot be sent again: {view.gone}",
+                        err=True,
+                    )
         if len(views) < BATCH:
             return done
         after = views[-1].key

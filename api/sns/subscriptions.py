@@ -5,7 +5,7 @@ from typing import Any
 
 from api.sns.calls import Call, page_start, page_token
 from pipeline.errors import RequestError
-from pipeline.notify.endpoints import check_endpoint
+from pipeline.notify.endpoints import check_endpoint, without_password
 from pipeline.notify.outbox import WEB
 from pipeline.notify.raw import KEY_ATTRIBUTE, raw_key
 from pipeline.notify.ssrf import Guard
@@ -97,6 +97,6 @@ def _shown(subscription: Subscription) -> Mapping[str, Any]:
         "SubscriptionArn": subscription.shown_arn,
         "Owner": subscription.account,
         "Protocol": subscription.protocol,
-        "Endpoint": subscription.endpoint,
+        "Endpoint": without_password(subscription.endpoint),
         "TopicArn": subscription.topic_arn,
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, tuple_, update
 
+from pipeline.notify.endpoints import without_password
 from pipeline.notify.message import Kind
 from pipeline.notify.outbox import ELSEWHERE
 from pipeline.notify.states import DeliveryState, SubscriptionState
@@ -136,7 +137,8 @@ def failing(connection: Connection, limit: int) -> Sequence[Mapping[str, Any]]:
         .order_by(subscriptions.c.failures.desc(), subscriptions.c.arn)
         .limit(limit)
     )
-    return [dict(row) for row in connection.execute(query).mappings()]
+    found = connection.execute(query).mappings()
+    return [{**row, "endpoint": without_password(row["endpoint"])} for row in found]
 
 
 def _views() -> Select[Any]:

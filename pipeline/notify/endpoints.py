@@ -1,5 +1,7 @@
 """Endpoints of subscriptions: which can be subscribed."""
 
+import re
+
 import httpx
 
 from pipeline.notify.policies import QUEUE_ARN
@@ -12,6 +14,12 @@ NOT_SERVED = frozenset({"email", "email-json", "sms", "application", "lambda", "
 """Protocols of Amazon SNS that end in other services of Amazon."""
 MAX_ENDPOINT = 2048
 MAX_PORT = 65535
+PASSWORD = re.compile(r"^(https?://[^/?#@:]*:)[^/?#]*@", re.IGNORECASE)
+
+
+def without_password(endpoint: str) -> str:
+    """The endpoint as it is shown: a password for basic authentication is `****`, as in SNS."""
+    return PASSWORD.sub(r"\1****@", endpoint)
 
 
 def check_endpoint(guard: Guard, account: str, protocol: str, endpoint: str) -> None:

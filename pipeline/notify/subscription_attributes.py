@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pipeline.notify.endpoints import without_password
 from pipeline.notify.filter_policy import NestedRefused, Scope, filter_policy, is_empty
-from pipeline.notify.policies import checked_delivery_policy, checked_redrive_policy, effective_policy
+from pipeline.notify.policies import QUEUE_ARN, checked_delivery_policy, checked_redrive_policy, effective_policy
 from pipeline.notify.refusals import PolicyRefused, invalid, worded
 from pipeline.notify.states import SubscriptionState
 
@@ -31,6 +32,20 @@ def with_subscription_attributes(present: Mapping[str, str], given: Mapping[str,
     return stored
 
 
+def check_dead_letter_owner(account: str, attributes: Mapping[str, str]) -> None:
+    """Refuses a queue of dead letters that is not the account's.
+
+    Raises:
+        RequestError: InvalidParameter that names both accounts.
+    """
+    if "RedrivePolicy" not in attributes:
+        return
+    queue = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+    match = QUEUE_ARN.fullmatch(queue)
+    if match is None or match[2] != account:
+        raise invalid("RedrivePolicy", f"deadLetterTargetArn {queue} is not a queue of account {account}")
+
+
 def shown_subscription_attributes(row: Mapping[Any, Any], topic_attributes: Mapping[str, str]) -> dict[str, str]:
     """What GetSubscriptionAttributes tells of a row of subscriptions."""
     stored: Mapping[str, str] = row["attributes"]
@@ -40,7 +55,7 @@ def shown_subscription_attributes(row: Mapping[Any, Any], topic_attributes: Mapp
         "Owner": row["account"],
         "SubscriptionPrincipal": f"arn:aws:iam::{row['account']}:root",
         "Protocol": row["protocol"],
-        "Endpoint": row["endpoint"],
+        "Endpoint": without_password(row["endpoint"]),
         "PendingConfirmation": _flag(row["state"] == SubscriptionState.PENDING),
         "ConfirmationWasAuthenticated": _flag(row["authenticated"]),
         **DEFAULTS,

@@ -17,6 +17,7 @@ from pipeline.notify.outbox import Outbox, drop_undelivered
 from pipeline.notify.refusals import among_attributes, worded
 from pipeline.notify.states import SubscriptionState
 from pipeline.notify.subscription_attributes import (
+    check_dead_letter_owner,
     differ,
     shown_subscription_attributes,
     with_subscription_attributes,
@@ -94,7 +95,7 @@ class Subscriptions:
         Raises:
             RequestError: an attribute is not possible, the subscription is there with other attributes, or FilterPolicyLimitExceeded.
         """
-        values = _new(topic, endpoint, _checked(attributes, endpoint[0]), now)
+        values = _new(topic, endpoint, _checked(topic.account, attributes, endpoint[0]), now)
         same = [subscriptions.c[name] == values[name] for name in ("topic_arn", "protocol", "endpoint_hash")]
         if not insert_new(connection, subscriptions, values):
             row = connection.execute(select(subscriptions).where(*same).with_for_update()).mappings().one()
@@ -206,6 +207,8 @@ class Subscriptions:
         Topics().get(connection, account, row["topic_arn"], lock=True)
         row = self._living(connection, arn)
         changed = with_subscription_attributes(row["attributes"], {name: value}, row["protocol"])
+        if name == "RedrivePolicy":
+            check_dead_letter_owner(account, changed)
         values = {"attributes": changed, "filter_hash": filter_hash(changed)}
         connection.execute(update(subscriptions).where(subscriptions.c.arn == arn).values(values))
         _check_policies(connection, row["topic_arn"])
@@ -236,11 +239,13 @@ def _check_policies(connection: Connection, topic_arn: str) -> None:
         raise RequestError("FilterPolicyLimitExceeded", f"Filter policy limit exceeded: {reason}")
 
 
-def _checked(attributes: Mapping[str, str], protocol: str) -> dict[str, str]:
+def _checked(account: str, attributes: Mapping[str, str], protocol: str) -> dict[str, str]:
     try:
-        return with_subscription_attributes({}, attributes, protocol)
+        wanted = with_subscription_attributes({}, attributes, protocol)
+        check_dead_letter_owner(account, wanted)
     except RequestError as error:
         raise among_attributes(error) from None
+    return wanted
 
 
 def _new(topic: Topic, endpoint: tuple[str, str], attributes: dict[str, str], now: datetime) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from pipeline.notify.retention import forget
 from pipeline.notify.subscriptions import TOKEN_LIFE, Subscriptions
@@ -122,3 +123,32 @@ def test_a_subscription_can_ask_for_signed_unsubscribing(installation: Installat
         assert httpx.get(receiver.messages("Notification")[0]["UnsubscribeURL"]).status_code == 403
         sns.unsubscribe(SubscriptionArn=arn)
         assert sns.list_subscriptions()["Subscriptions"] == []
+
+
+def test_a_password_of_an_endpoint_is_sent_and_not_shown(installation: Installation) -> None:
+    with receiving() as receiver:
+        sns = installation.client()
+        url, expected = (f"{receiver.url.replace('://', f'://me:{word}@')}?at=a:b@c" for word in ("se%63ret", "****"))
+        arn = sns.subscribe(TopicArn=TOPIC, Protocol="http", Endpoint=url, ReturnSubscriptionArn=True)[
+            "SubscriptionArn"
+        ]
+        installation.deliver()
+        assert receiver.requests[0].headers["authorization"] == "Basic bWU6c2VjcmV0"
+        listed = [
+            *sns.list_subscriptions_by_topic(TopicArn=TOPIC)["Subscriptions"],
+            *sns.list_subscriptions()["Subscriptions"],
+        ]
+        assert {one["Endpoint"] for one in listed} == {expected}
+        assert sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]["Endpoint"] == expected
+
+
+def test_a_queue_of_dead_letters_is_of_the_same_account(installation: Installation) -> None:
+    policy = '{"deadLetterTargetArn": "arn:aws:sqs:us-east-1:999988887777:dead"}'
+    sns, hook = installation.client(), {"TopicArn": TOPIC, "Protocol": "http", "Endpoint": "http://127.0.0.1:9/"}
+    with pytest.raises(ClientError, match="is not a queue of account"):
+        sns.subscribe(**hook, Attributes={"RedrivePolicy": policy})
+    arn = sns.subscribe(**hook, ReturnSubscriptionArn=True)["SubscriptionArn"]
+    change = {"SubscriptionArn": arn, "AttributeName": "RedrivePolicy"}
+    with pytest.raises(ClientError, match="is not a queue of account"):
+        sns.set_subscription_attributes(**change, AttributeValue=policy)
+    sns.set_subscription_attributes(**change, AttributeValue=policy.replace("999988887777", TOPIC.split(":")[4]))
