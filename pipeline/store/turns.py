@@ -122,7 +122,11 @@ def accounts(work: Work, now: datetime) -> Any:
     following = select(func.min(next_.c.account)).where(passes_at(work, next_), next_.c.account > found.c.account)
     found = found.union_all(select(following.scalar_subquery()).where(found.c.account.is_not(None)))
     # A scalar with a limit: no planner turns it into a join over everything that is queued.
-    any_ = select(mine.c.id).where(passes_at(work, mine), mine.c.account == found.c.account, _free(work, mine, now)).limit(1)
+    any_ = (
+        select(mine.c.id)
+        .where(passes_at(work, mine), mine.c.account == found.c.account, _free(work, mine, now))
+        .limit(1)
+    )
     return select(found.c.account).where(found.c.account.is_not(None), any_.scalar_subquery().is_not(None))
 
 

@@ -58,9 +58,7 @@ def test_behind_a_proxy_clients_sign_the_public_host(installation: Installation,
     private = installation.services.settings
     for own in (private, private.model_copy(update={"public_url": public})):
         services = replace(installation.services, settings=own)
-        answer = Dispatcher(services, Metrics(services)).serve(
-            SignedRequest("POST", "/", "", fields, b"{}")
-        )
+        answer = Dispatcher(services, Metrics(services)).serve(SignedRequest("POST", "/", "", fields, b"{}"))
         status[own.public_url] = json.loads(answer.body)["Code"]
     assert status == {None: "InvalidSignatureException", public: "NotImplementedException"}
 

@@ -76,7 +76,9 @@ def test_a_caller_that_gave_up_leaves_nothing(mailbox: Mailbox, server: RedisSer
     mailbox.reply(taken, {"members": {}})
     assert mailbox.take(letter) is None
     assert not [key for key in keys(server) if letter.encode() in key]
-    assert mailbox.numbers() == {"waiting": 0, "taken": 0, "bytes": 0, "oldest_s": 0}, "an answer that nobody waits for does not count"
+    assert mailbox.numbers() == {"waiting": 0, "taken": 0, "bytes": 0, "oldest_s": 0}, (
+        "an answer that nobody waits for does not count"
+    )
 
 
 def test_a_caller_that_has_left_waits_no_longer(mailbox: Mailbox) -> None:

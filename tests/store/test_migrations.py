@@ -16,9 +16,8 @@ __all__ = ["bare_database_url", "database_url", "engine", "postgres_server"]
 
 
 def _differences(engine: Engine) -> list[object]:
-    assert {schema.jobs, notify_schema.topics, face_schema.faces, request_schema.requests} <= set(
-        metadata.tables.values()
-    )
+    some = {schema.jobs, notify_schema.topics, face_schema.faces, request_schema.requests, machine_schema.machines}
+    assert some <= set(metadata.tables.values())
     with reading(engine) as connection:
         return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata))
 

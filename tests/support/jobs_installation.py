@@ -66,7 +66,12 @@ def services(engine: Engine, database_url: str, tmp_path: Path, queue: Rememberi
     """Services over an empty database and directories."""
     settings = Settings(
         patience_s=0,  # faults that are made do not pass
-        data_dir=tmp_path, database_url=database_url, secret_key=SECRET, linger_s=0.0, lease_s=30.0, chunk_s=1.0
+        data_dir=tmp_path,
+        database_url=database_url,
+        secret_key=SECRET,
+        linger_s=0.0,
+        lease_s=30.0,
+        chunk_s=1.0,
     )
     services = Services.from_settings(settings, queue)
     services.prepare()
