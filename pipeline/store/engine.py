@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError, InvalidRequestError
 
 from pipeline.store.clock import clock
 
@@ -31,7 +32,7 @@ def connect(url: str) -> Engine:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that only reads."""
-    with engine.connect() as connection:
+    with _connected(engine) as connection:
         yield connection
 
 
@@ -39,17 +40,29 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def snapshot(engine: Engine) -> Iterator[Connection]:
     """A connection that only reads, and sees one state of the database however many queries it makes."""
     options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-    with engine.connect().execution_options(**options) as connection:
+    with _connected(engine).execution_options(**options) as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction, committed at the end; on SQLite it holds the write lock from its beginning, so it never deadlocks."""
-    with engine.connect() as connection:
+    with _connected(engine) as connection:
         writer = connection.execution_options(**{WRITES: True})
         with writer.begin():
             yield writer
+
+
+def _connected(engine: Engine) -> Connection:
+    """A connection.
+
+    Raises:
+        DisconnectionError: the server takes connections, as a pooler does whose database is away, and answers nothing on them.
+    """
+    try:
+        return engine.connect()
+    except InvalidRequestError as error:  # the pool's word for it, which it has for mistakes as well
+        raise DisconnectionError(f"every new connection was broken: {error}") from error
 
 
 def _postgresql(url: URL) -> Engine:
