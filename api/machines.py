@@ -17,20 +17,22 @@ from starlette.routing import Route
 from pipeline.machines.joining import Asking, JoinRefused, admit
 from pipeline.notify.certificates import server_certificate
 from pipeline.services import Services
+from pipeline.store.machines import is_good
 
 log = structlog.get_logger()
 
 JOIN, AUTHORITY = "/machines/join", "/machines/ca.pem"
 MAX_BYTES = 4096
 PRIVATE = {"Cache-Control": "no-store"}
+TOO_MANY = JoinRefused(429, "too many requests were refused lately; try again in a minute")
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Counts what was refused lately, by address and in all, so that guessing is slow; in memory that is bounded.
+    """Counts what was refused lately, by address and in all, so that guessing costs little; in memory that is bounded.
 
     Attributes:
-        limit: Refusals of one address within `window_s` after which it is not listened to.
+        limit: Refusals of one address within `window_s` after which only those of it who hold a good code are listened to.
         limit_of_all: The same for all addresses together.
         window_s: Seconds.
     """
@@ -43,7 +45,7 @@ class Refusals:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def too_many(self, address: str) -> bool:
-        """Whether nothing more is to be heard from the address for now."""
+        """Whether nothing but good codes is to be heard from the address for now."""
         with self._lock:
             mine = self._recent(self._by_address.get(address, deque()))
             return len(mine) >= self.limit or len(self._recent(self._all)) >= self.limit_of_all
@@ -78,16 +80,19 @@ def routes(services: Services) -> Sequence[Route]:
     async def join(request: Request) -> Response:
         """The settings of the installation, for a code that is good."""
         address = request.client.host if request.client else ""
-        if refusals.too_many(address):
-            return _refused(JoinRefused(429, "too many requests were refused lately; try again in a minute"))
+        is_crowded = refusals.too_many(address)
         try:
             asking = Asking.parsed(await _body(request))
+            # Behind a proxy all have its address: who guesses must not keep out those who need not.
+            if is_crowded and not await run_in_threadpool(is_good, services.engine, asking.code):
+                return _refused(TOO_MANY)
             return JSONResponse(await run_in_threadpool(admit, services, asking), headers=PRIVATE)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except JoinRefused as refusal:
-            refusals.add(address)
-            log.warning("machine_refused", address=address, reason=str(refusal))
+            if not is_crowded:
+                refusals.add(address)
+                log.warning("machine_refused", address=address, reason=str(refusal))
             return _refused(refusal)
 
     return [Route(AUTHORITY, authority, methods=["GET"]), Route(JOIN, join, methods=["POST"])]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select, update
 
 from pipeline.errors import SetupError
 from pipeline.store.engine import reading, writing
@@ -73,13 +73,15 @@ def redeem(connection: Connection, code: str) -> Invitation | None:
 
     The code is looked up by its hash, so the time that takes tells nothing about codes that exist.
     """
-    now = utcnow()
-    is_good = (
-        (invitations.c.code_hash == _hash(code)) & invitations.c.used_at.is_(None) & (invitations.c.expires_at > now)
-    )
-    used = connection.execute(update(invitations).where(is_good).values(used_at=now).returning(invitations))
+    used = connection.execute(update(invitations).where(_good(code)).values(used_at=utcnow()).returning(invitations))
     row = used.mappings().first()
     return None if row is None else Invitation(tuple(row["queues"].split(",")), row["reach"], row["expires_at"])
+
+
+def is_good(engine: Engine, code: str) -> bool:
+    """Whether the code would be redeemed now; only reads, so that it may be asked often."""
+    with reading(engine) as connection:
+        return connection.execute(select(invitations.c.code_hash).where(_good(code))).first() is not None
 
 
 def add(connection: Connection, name: str, queues: Sequence[str], version: str, cores: int, device: str) -> Machine:
@@ -108,6 +110,11 @@ def forget(engine: Engine, machine_id: str) -> Machine:
     if row is None:
         raise SetupError(f"There is no machine {machine_id}.")
     return Machine(**{**row, "queues": tuple(row["queues"].split(","))})
+
+
+def _good(code: str) -> ColumnElement[bool]:
+    is_its = invitations.c.code_hash == _hash(code)
+    return is_its & invitations.c.used_at.is_(None) & (invitations.c.expires_at > utcnow())
 
 
 def _hash(code: str) -> str:

@@ -152,10 +152,13 @@ def test_bodies_that_are_no_requests_are_refused(door: Door, body: bytes) -> Non
     assert answer.status_code == (413 if len(body) > MAX_BYTES else 400)
 
 
-def test_who_guesses_is_not_listened_to(door: Door, installation: Installation) -> None:
+def test_who_guesses_is_not_listened_to_and_keeps_nobody_out(door: Door, installation: Installation) -> None:
+    good, late = code(installation), machines.invite(installation.services.engine, ["video"], None, timedelta(0))
     statuses = [door.post(JOIN, json=request(f"{n:040}")).status_code for n in range(12)]
     assert statuses == [403] * 10 + [429] * 2
-    assert door.post(JOIN, json=request(code(installation))).status_code == 429  # nor to a good code now
+    assert door.post(JOIN, json=request(late)).status_code == 429
+    assert door.post(JOIN, json=request(good, schema="9999")).status_code == 409  # which uses nothing up
+    assert [door.post(JOIN, json=request(good)).status_code for _ in range(2)] == [200, 429]
     assert door.get(AUTHORITY).status_code == 200
 
 
