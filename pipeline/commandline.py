@@ -24,9 +24,14 @@ def data_dir_option(command: Command) -> Command:
 
 
 def connect(settings: Settings) -> Services:
-    """Services of the installation that `settings` select, for commands that work beside a running server; logs only warnings."""
+    """Services of the installation that `settings` select, for commands that work beside a running server; logs only warnings.
+
+    They are closed when the command ends.
+    """
     logs.configure("WARNING", "console")
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     services = Services.from_settings(settings, CeleryQueue(make_app(settings)))
+    if context := click.get_current_context(silent=True):
+        context.call_on_close(services.close)
     services.prepare()
     return services
