@@ -136,21 +136,17 @@ class CeleryQueue:
         """Asks for planning; the planner itself waits until jobs have lingered, so the delay is not sent."""
         self._send(PLAN)
 
+    def waiting_plans(self) -> int | None:
+        """How many such messages no worker has taken; None: the broker is away."""
+        return self._waiting(PLANNING)
+
     def wake_chunk(self) -> None:
         """Asks for the analysis of a chunk; whose, is decided when a worker takes the message."""
         self._send(ANALYZE_CHUNK)
 
     def waiting_chunks(self) -> int | None:
         """How many such messages no worker has taken; None: the broker is away."""
-        try:
-            with self._app.connection_for_write() as connection:
-                channel: Any = connection.default_channel
-                return int(channel.queue_declare(VIDEO, passive=True).message_count)
-        except ChannelError:
-            return 0  # nobody has sent any
-        except (OperationalError, RedisError, OSError) as error:
-            log.warning("messages_not_counted", reason=str(error))
-            return None
+        return self._waiting(VIDEO)
 
     def wake_finish(self) -> None:
         """Asks for aggregation of a pass whose chunks are done."""
@@ -172,6 +168,17 @@ class CeleryQueue:
         """
         with self._app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
+
+    def _waiting(self, queue: str) -> int | None:
+        try:
+            with self._app.connection_for_write() as connection:
+                channel: Any = connection.default_channel
+                return int(channel.queue_declare(queue, passive=True).message_count)
+        except ChannelError:
+            return 0  # nobody has sent any
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("messages_not_counted", reason=str(error))
+            return None
 
     def _send(self, name: str, *arguments: Any) -> None:
         try:

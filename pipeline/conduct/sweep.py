@@ -111,7 +111,8 @@ def _repeat_wakes(services: Services, now: datetime) -> int:
         services.queue.wake_chunk()
     for _ in range(ready):
         services.queue.wake_finish()
-    if plannable:
+    # One that is there is followed by others as long as videos wait; one more at every sweep would pile up.
+    if plannable and services.queue.waiting_plans() == 0:
         services.queue.wake_plan()
     services.queue.wake_delivery()
     return lost + ready

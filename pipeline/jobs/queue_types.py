@@ -11,6 +11,9 @@ class JobQueue(Protocol):
     def wake_plan(self, delay_s: float = 0.0) -> None:
         """Lets a worker call `plan`, if possible after `delay_s` seconds."""
 
+    def waiting_plans(self) -> int | None:
+        """How many of these wake-ups no worker has taken yet; None: the broker is away."""
+
     def wake_chunk(self) -> None:
         """Lets a worker call `analyze_chunk`: it is somebody's turn, and the worker asks the database whose."""
 

@@ -10,7 +10,7 @@ from pipeline.conduct.answer import answer
 from pipeline.conduct.cancel import cancel, retry
 from pipeline.conduct.listing import list_jobs
 from pipeline.conduct.plan import plan
-from pipeline.conduct.sweep import WAKES, sweep
+from pipeline.conduct.sweep import sweep
 from pipeline.errors import RequestError
 from pipeline.jobs.types import ChunkState, JobState, PassState
 from pipeline.services import Services
@@ -52,48 +52,6 @@ def _states(services: Services) -> list[tuple[str | None, str]]:
 def _whole(services: Services) -> Services:
     """The same, but a video is one chunk."""
     return replace(services, settings=services.settings.model_copy(update={"chunk_s": 100.0}))
-
-
-def test_losing_the_broker_loses_no_job(services: Services, queue: RememberingQueue) -> None:
-    job_id, later = start(services, BRIGHTNESS), utcnow()
-    for _ in range(8):
-        queue.forget()
-        later += MINUTE
-        sweep(services, later)
-        if queue.plans:
-            plan(services)
-        elif queue.chunks:
-            analyze(services)
-        elif queue.finishes:
-            finish(services)
-    assert len(items(services, BRIGHTNESS, job_id)) == 40
-
-
-def test_wake_ups_are_not_repeated_at_once_nor_without_bound(services: Services, queue: RememberingQueue) -> None:
-    start(services, BRIGHTNESS)
-    plan(services)
-    assert sweep(services).wakes == 0
-    queue.chunks -= 3
-    assert sweep(services).wakes == 3
-    with writing(services.engine) as connection:
-        (pass_id,) = connection.execute(select(passes_table.c.id)).scalars()
-        for number in range(2 * WAKES):
-            passes.add_chunk(connection, pass_id, number, number + 1)
-    assert sweep(services).wakes == WAKES - 4
-    assert queue.chunks == WAKES
-    # A backlog that nobody works off does not fill the broker: the next sweep sends nothing more.
-    assert sweep(services, utcnow() + MINUTE).wakes == 0
-
-
-def test_while_the_broker_is_away_nobody_is_woken(services: Services) -> None:
-    class Away(RememberingQueue):
-        def waiting_chunks(self) -> int | None:
-            return None
-
-    away = replace(services, queue=Away())
-    start(away, BRIGHTNESS)
-    plan(away)
-    assert sweep(away, utcnow() + MINUTE).wakes == 0
 
 
 def test_a_chunk_of_a_killed_worker_goes_to_another(services: Services, queue: RememberingQueue) -> None:

@@ -28,6 +28,10 @@ class RememberingQueue:
         """See `JobQueue`."""
         self.plans += 1
 
+    def waiting_plans(self) -> int | None:
+        """See `JobQueue`."""
+        return self.plans
+
     def wake_chunk(self) -> None:
         """See `JobQueue`."""
         self.chunks += 1

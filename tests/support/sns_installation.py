@@ -45,6 +45,10 @@ class WakeUps:
     def wake_plan(self, delay_s: float = 0.0) -> None:
         """See `JobQueue`."""
 
+    def waiting_plans(self) -> int | None:
+        """See `JobQueue`."""
+        return None
+
     def wake_chunk(self) -> None:
         """See `JobQueue`."""
 

@@ -18,6 +18,7 @@ def test_waking_through_a_broker_that_is_away_returns(tmp_path: Path) -> None:
         queue.wake_plan()
         queue.wake_chunk()
         assert queue.waiting_chunks() is None
+        assert queue.waiting_plans() is None
 
 
 @pytest.mark.timeout(60)
