@@ -39,17 +39,37 @@ def patiently(act: Callable[[], T], patience_s: float, what: str) -> T:
         patience_s: For so long; then the fault is raised, at once where it is 0.
         what: Names it in the log.
     """
-    deadline = time.monotonic() + patience_s
-    for pause_s in _pauses():
-        try:
-            return act()
-        except Exception as error:
-            left_s = deadline - time.monotonic()
-            if not passing(error) or left_s <= 0:
-                raise
-            log.warning("waiting_for_fault_to_pass", what=what, error=f"{type(error).__name__}: {error}"[:500])
-            time.sleep(min(pause_s, left_s))
-    raise AssertionError("the pauses never end")
+    return Patience(patience_s).wait_out(act, what)
+
+
+class Patience:
+    """Patience that several acts share: what one of them has used up, the next has no more.
+
+    Args:
+        seconds: What failed tries and the pauses after them may last together.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._left_s = seconds
+
+    def wait_out(self, act: Callable[[], T], what: str) -> T:
+        """See `patiently`."""
+        for pause_s in _pauses():
+            began_s = time.monotonic()
+            try:
+                return act()
+            except Exception as error:
+                self._left_s -= time.monotonic() - began_s
+                if not passing(error) or self._left_s <= 0:
+                    raise
+                log.warning("waiting_for_fault_to_pass", what=what, error=f"{type(error).__name__}: {error}"[:500])
+                self._pause(pause_s)
+        raise AssertionError("the pauses never end")
+
+    def _pause(self, pause_s: float) -> None:
+        began_s = time.monotonic()
+        time.sleep(min(pause_s, self._left_s))
+        self._left_s -= time.monotonic() - began_s
 
 
 def _pauses() -> Iterator[float]:

@@ -22,7 +22,7 @@ from pipeline.faces.galleries import galleries
 from pipeline.jobs.types import Chunk, ChunkState, Job, JobState, Pass, PassState
 from pipeline.media.types import FrameIndex, MediaInfo
 from pipeline.objects.types import Bucket
-from pipeline.patience import patiently
+from pipeline.patience import Patience
 from pipeline.results.writer import write
 from pipeline.services import Services
 from pipeline.store import jobs, passes, turns
@@ -91,13 +91,14 @@ def _ended(services: Services, pass_: Pass) -> bool:
 def _finish(services: Services, pass_: Pass, heartbeat: Heartbeat) -> None:
     with reading(services.engine) as connection:
         open_jobs, chunks = jobs.of_pass(connection, pass_.id), passes.chunks_of(connection, pass_.id)
-    patience_s = services.settings.patience_s
-    packed = patiently(lambda: services.work.read(index_key(pass_.id)), patience_s, "frame index")
+    # One for all: a store that is away must not keep other passes waiting as many times as this one has jobs.
+    patience = Patience(services.settings.patience_s)
+    packed = patience.wait_out(lambda: services.work.read(index_key(pass_.id)), "frame index")
     media, index = media_of(pass_.media or {}), unpack_index(packed)
     for job in open_jobs:
         heartbeat.check()
         try:
-            _finish_job(services, pass_, job, chunks, media, index)
+            _finish_job(services, pass_, job, chunks, media, index, patience)
         except JobFailed as error:
             _fail(services, pass_, job, str(error))
         except LeaseLost:
@@ -116,12 +117,18 @@ def _finish(services: Services, pass_: Pass, heartbeat: Heartbeat) -> None:
 
 
 def _finish_job(
-    services: Services, pass_: Pass, job: Job, chunks: Sequence[Chunk], media: MediaInfo, index: FrameIndex
+    services: Services,
+    pass_: Pass,
+    job: Job,
+    chunks: Sequence[Chunk],
+    media: MediaInfo,
+    index: FrameIndex,
+    patience: Patience,
 ) -> None:
     def put_together() -> tuple[list[ResultSet], dict[str, Any]]:
         return _put_together(services, pass_, job, chunks, media, index)
 
-    results, summary = patiently(put_together, services.settings.patience_s, "results")
+    results, summary = patience.wait_out(put_together, "results")
     now = utcnow()
     with writing(services.engine) as connection:
         passes.lock(connection, pass_.id)
