@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import functools
+import hmac
 import threading
 import uuid
 from collections.abc import AsyncIterator
 
 import anyio.to_thread
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from api import metrics
@@ -38,6 +40,7 @@ def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
     counters = metrics.Metrics(services)
     threads = services.settings.image_waiting + OTHER_THREADS
     dispatcher = Dispatcher(services, counters)
+    token = services.settings.metrics_token
     register = functools.cache(lambda: register_of(services.settings))
 
     async def operation(request: Request) -> Response:
@@ -60,14 +63,19 @@ def build_app(services: Services, body_s: float = BODY_S) -> Starlette:
         """Whether this process answers."""
         return JSONResponse({"status": "ok"})
 
-    def ready(_: Request) -> Response:
+    def ready(request: Request) -> Response:
         """Whether database, broker and object store can be reached, and who works on what."""
         parts = readiness(services)
-        told = {**parts, "workers": workers(services, register)}
-        return JSONResponse(told, 200 if set(parts.values()) == {"ok"} else 503)
+        is_ready = set(parts.values()) == {"ok"}
+        told: dict[str, object] = {"status": "ok" if is_ready else "not ready"}
+        if _may_watch(request, token):
+            told = {**parts, "workers": workers(services, register)}
+        return JSONResponse(told, 200 if is_ready else 503)
 
-    def numbers(_: Request) -> Response:
+    def numbers(request: Request) -> Response:
         """Prometheus' text format."""
+        if not _may_watch(request, token):
+            return PlainTextResponse("a bearer token is needed\n", 401, {"WWW-Authenticate": "Bearer"})
         return Response(counters.text(), headers={"content-type": metrics.CONTENT_TYPE})
 
     return Starlette(
@@ -119,6 +127,12 @@ def _signed(request: Request, body: bytes) -> SignedRequest:
     path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
     headers = [(_text(name).lower(), _text(value)) for name, value in scope["headers"]]
     return SignedRequest(request.method, _text(path), _text(scope["query_string"]), headers, body)
+
+
+def _may_watch(request: Request, token: SecretStr | None) -> bool:
+    """Whether figures and details of the installation may be told."""
+    given = request.headers.get("authorization", "")
+    return token is None or hmac.compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode())
 
 
 def _text(raw: bytes) -> str:

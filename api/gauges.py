@@ -1,5 +1,7 @@
 """Figures of the whole installation, read from the database and from Redis when somebody looks; any api process tells them."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,22 +27,49 @@ from pipeline.store.metadata import utcnow
 from pipeline.store.notify_schema import deliveries
 from pipeline.store.schema import chunks, jobs, passes
 
+FRESH_S = 5.0
+"""Figures that were read so lately are told again: they count whole tables, however often somebody asks."""
+STALE_S = 60.0
+"""Figures that are older, because reading them takes so long, are not told any more."""
+
 log = structlog.get_logger()
 
 
 class _Quiet(Collector):
-    """A collector whose source may be away: it then tells nothing, and the others still do."""
+    """A collector whose source may be away: it then tells nothing, and the others still do.
+
+    One caller reads at a time, others get the last figures.
+    """
+
+    def __init__(self) -> None:
+        self._reading = threading.Lock()
+        self._figures: tuple[Metric, ...] = ()
+        self._read_at = -STALE_S
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not read anything."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """What there is."""
+        """What there was at most `FRESH_S` ago; while somebody reads it anew, at most `STALE_S`."""
+        if self._reading.acquire(blocking=False):
+            try:
+                if self._age_s() >= FRESH_S:
+                    self._figures, self._read_at = self._read(), time.monotonic()
+            finally:
+                self._reading.release()
+        if self._age_s() < STALE_S:
+            yield from self._figures
+
+    def _age_s(self) -> float:
+        return time.monotonic() - self._read_at
+
+    def _read(self) -> tuple[Metric, ...]:
         try:
-            yield from list(self.metrics())
+            return tuple(self.metrics())
         except (RedisError, SetupError, SQLAlchemyError) as error:
             log.warning("figures_not_read", source=type(self).__name__.strip("_").lower(), reason=str(error))
+            return ()
 
     def metrics(self) -> Iterator[Metric]:
         """What there is. Raises whatever its source raises."""
@@ -59,6 +88,7 @@ def collectors(services: Services, register: Callable[[], Register]) -> Sequence
 
 class _Database(_Quiet):
     def __init__(self, services: Services) -> None:
+        super().__init__()
         self._services = services
 
     def metrics(self) -> Iterator[Metric]:
@@ -116,6 +146,7 @@ class _Images(_Quiet):
     """The queue of operations on images."""
 
     def __init__(self, mailbox: Mailbox) -> None:
+        super().__init__()
         self._mailbox = mailbox
 
     def metrics(self) -> Iterator[Metric]:
@@ -142,6 +173,7 @@ class _Workers(_Quiet):
     """Who lives, and how many messages wait for them."""
 
     def __init__(self, services: Services, register: Callable[[], Register]) -> None:
+        super().__init__()
         self._services = services
         self._register = register
 
@@ -180,6 +212,7 @@ class _Counted(_Quiet):
     """What workers count."""
 
     def __init__(self, counts: Counts) -> None:
+        super().__init__()
         self._counts = counts
 
     def metrics(self) -> Iterator[Metric]:

@@ -166,6 +166,8 @@ class Settings(BaseSettings):
     """How often every worker sends itself a message through the broker, to show that it takes what comes."""
     silent_s: float = Field(default=30.0, gt=0)
     """A worker that has not taken such a message for so long, and makes no other progress, is restarted."""
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    """Bearer token without which `/metrics` is refused and `/ready` tells no details; None: both are open to all."""
 
     otlp_endpoint: str | None = None
     """Base URL of an OpenTelemetry receiver (OTLP over HTTP) that gets the traces of jobs; None: none are written, unless an

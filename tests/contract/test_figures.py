@@ -1,24 +1,32 @@
 """What /metrics tells of the whole installation, and that the alerts that are published ask for figures there are."""
 
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event as events
 
+from api import gauges
 from api.metrics import Metrics
 from pipeline.counts import FIGURES, Counts
+from pipeline.errors import SetupError
 from pipeline.liveness import Facts, Register
 from pipeline.queue import CeleryQueue, make_app
 from pipeline.redis_client import redis_of
 from pipeline.services import Services
-from pipeline.settings import Settings
+from pipeline.settings import Settings, settings_of
 from tests.support.redis_server import redis_server
+from tests.support.sns_installation import installed
 
 RULES = Path(__file__).resolve().parents[2] / "docs" / "prometheus-rules.yml"
 FACTS = Facts("video@here", ("video",), (), "prefork", 2, 1, 3.0, "0")
+TOKEN = "t" * 32
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
@@ -91,6 +99,59 @@ def test_a_broker_that_is_away_hides_only_its_own_figures(tmp_path: Path) -> Non
         assert ("reelsight_oldest_queued_age_seconds", ()) in told
         assert not [name for name, _ in told if name.startswith("reelsight_workers")]
         services.close()
+
+
+def test_figures_are_read_by_one_at_a_time_and_not_for_everybody_who_asks(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: set[int] = set()
+    began, may_go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        readers.add(threading.get_ident())
+        began.set()
+        assert may_go_on.wait(30)
+
+    asked = Metrics(services)
+    before = asked.text()
+    assert b"reelsight_queue_age_seconds{" in before
+    events.listen(services.engine, "before_cursor_execute", slow)
+    try:
+        assert asked.text() == before
+        assert not began.is_set(), "nothing was read"
+        monkeypatch.setattr(gauges, "FRESH_S", 0.0)
+        with ThreadPoolExecutor() as pool:
+            reading = pool.submit(asked.text)
+            assert began.wait(30)
+            others = [asked.text() for _ in range(3)]
+            monkeypatch.setattr(gauges, "STALE_S", 0.0)
+            late = asked.text()
+            may_go_on.set()
+            reading.result()
+    finally:
+        events.remove(services.engine, "before_cursor_execute", slow)
+    assert all(b"reelsight_queue_age_seconds{" in other for other in others)
+    assert b"reelsight_queue_age_seconds{" not in late
+    assert len(readers) == 1
+
+
+def test_with_a_token_figures_and_details_are_told_to_its_holder_alone(tmp_path: Path) -> None:
+    with installed(tmp_path, metrics_token=TOKEN, secret_key="s" * 32) as one, httpx.Client(base_url=one.url) as client:
+        for wrong in ({}, {"Authorization": TOKEN}, {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": "Bearer"}):
+            refused = client.get("/metrics", headers=wrong)
+            assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+            assert "reelsight" not in refused.text
+            ready = client.get("/ready", headers=wrong)
+            assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
+        right = {"Authorization": f"Bearer {TOKEN}"}
+        assert "reelsight_build" in client.get("/metrics", headers=right).text
+        assert client.get("/ready", headers=right).json()["database"] == "ok"
+
+
+def test_a_token_that_can_be_guessed_is_none() -> None:
+    with pytest.raises(SetupError, match="REELSIGHT_METRICS_TOKEN") as refused:
+        settings_of(None, metrics_token="guess-me")
+    assert "guess-me" not in str(refused.value)
 
 
 def test_published_alerts_ask_for_figures_there_are(services: Services) -> None:
