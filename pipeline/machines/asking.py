@@ -156,6 +156,13 @@ def _authority(base: str, pin: str) -> str:
     return authority
 
 
+def _reason(error: Exception) -> object:
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"{reason.verify_message}; `reelsight machines invite` prints --ca-sha256 for an authority of its own"
+    return reason
+
+
 def _fetched(request: urllib.request.Request, trusted: ssl.SSLContext) -> bytes:
     where = f"https://{request.host}"
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trusted), _Direct())
@@ -165,7 +172,7 @@ def _fetched(request: urllib.request.Request, trusted: ssl.SSLContext) -> bytes:
     except urllib.error.HTTPError as error:
         raise SetupError(f"{where} refuses: {_message(error)}") from None
     except (urllib.error.URLError, HTTPException, OSError) as error:
-        raise SetupError(f"{where} cannot be reached or trusted: {getattr(error, 'reason', error)}") from None
+        raise SetupError(f"{where} cannot be reached or trusted: {_reason(error)}") from None
 
 
 def _message(error: urllib.error.HTTPError) -> str:
