@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.receiver import receiving
+from tests.support.sns_calls import HOOK, joined, message_of, put, shown
 from tests.support.sns_installation import ACCOUNT, Installation, installed
 
-HOOK = "http://127.0.0.1:9/hook"
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:done"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/feedback"
 POLICY = '{"Status": ["FAILED"]}'
@@ -35,28 +35,6 @@ def topic(sns: Any, request: pytest.FixtureRequest) -> Iterator[str]:
     arn = sns.create_topic(Name=f"t{abs(hash(request.node.nodeid))}")["TopicArn"]
     yield arn
     sns.delete_topic(TopicArn=arn)
-
-
-def message_of(call: Any, **request: Any) -> str:
-    """Message of the InvalidParameter that the call must end in."""
-    with pytest.raises(ClientError) as caught:
-        call(**request)
-    assert caught.value.response["Error"]["Code"] == "InvalidParameter"
-    return str(caught.value.response["Error"]["Message"])
-
-
-def joined(sns: Any, topic: str, endpoint: str = HOOK, **attributes: str) -> str:
-    protocol = "sqs" if endpoint.startswith("arn") else "http"
-    request = {"TopicArn": topic, "Protocol": protocol, "Endpoint": endpoint, "Attributes": attributes}
-    return str(sns.subscribe(**request, ReturnSubscriptionArn=True)["SubscriptionArn"])
-
-
-def shown(sns: Any, arn: str) -> dict[str, str]:
-    return dict(sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"])
-
-
-def put(sns: Any, arn: str, name: str, value: str) -> None:
-    sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName=name, AttributeValue=value)
 
 
 def test_topic_attributes_are_stored_and_shown(sns: Any, topic: str) -> None:
