@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from pipeline.conduct.facts import index_key, media_values, pack_index, video_metadata
 from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.limits import decode_limits
+from pipeline.conduct.reason import told
 from pipeline.conduct.settle import fail_jobs, settle_pass
 from pipeline.conduct.turn import Report, rested, taken
 from pipeline.conduct.video import local_video
@@ -86,11 +87,11 @@ def _gathered(services: Services, ripe: datetime, now: datetime) -> bool:
 
 
 def _groups(waiting: Iterable[Job]) -> Iterable[list[Job]]:
-    """Jobs of one account that see the same content."""
+    """Jobs of one account that see the same content, by account: transactions that enter new accounts must do so in one order."""
     groups: dict[object, list[Job]] = defaultdict(list)
     for job in waiting:
         groups[job.account, job.video].append(job)
-    return groups.values()
+    return sorted(groups.values(), key=lambda group: group[0].account)
 
 
 def _wait_s(services: Services) -> float:
@@ -144,8 +145,9 @@ def _tried(services: Services, pass_: Pass) -> int | None:
 def _put_off(services: Services, pass_: Pass, error: Exception) -> int | None:
     """The sweeper wakes planning again, until the pass has failed as often as it may; other passes must not suffer."""
     if pass_.attempt >= services.settings.max_attempts:
-        last = f"{type(error).__name__}: {error}"
-        return _fail(services, pass_, f"The video could not be opened in {pass_.attempt} tries. Last error: {last}")
+        return _fail(
+            services, pass_, f"The video could not be opened in {pass_.attempt} tries. Last error: {told(error)}"
+        )
     with writing(services.engine) as connection:
         passes.release(connection, pass_, rests_until=rested(services.settings, utcnow()))
     return None

@@ -103,7 +103,8 @@ def more(connection: Connection, work: Work, now: datetime) -> bool:
 
 
 def _waiting(connection: Connection, work: Work, shares: Mapping[str, float], now: datetime) -> list[Account]:
-    ids = list(connection.execute(accounts(work, now)).scalars())
+    # In one order, like everybody: others may be entering the same new accounts.
+    ids = sorted(connection.execute(accounts(work, now)).scalars())
     if not ids:
         return []
     workers: dict[str, int] = {row.account: row.number for row in connection.execute(_workers(work, now))}
