@@ -5,12 +5,14 @@ from contextlib import closing
 from pathlib import Path
 
 import click
+from sqlalchemy import Engine
 
 from pipeline.commandline import connect, data_dir_option
 from pipeline.errors import SetupError
 from pipeline.notify.keyring import Keyring, certificate_path
 from pipeline.secrets import begin_new_key, forget_previous_keys, secret_keys
 from pipeline.settings import Settings, settings_of
+from pipeline.store.machines import joined
 from pipeline.store.metadata import utcnow
 from pipeline.store.reencryption import Standing, reencrypt, standing
 
@@ -50,8 +52,9 @@ def revoke(data_dir: Path | None, access_key_id: str) -> None:
 
 @keys.command(name="rotate-secret")
 @click.option("--forget-previous", is_flag=True, help="Accept the present key only from now on.")
+@click.option("--force", is_flag=True, help="Although machines have joined, which must then join again.")
 @data_dir_option
-def rotate_secret(data_dir: Path | None, forget_previous: bool) -> None:
+def rotate_secret(data_dir: Path | None, forget_previous: bool, force: bool) -> None:
     """Puts everything under the present secret key, first making one where `secret.key` holds it; can be repeated."""
     settings = settings_of(data_dir)
     accepted = secret_keys(settings)
@@ -66,11 +69,27 @@ def rotate_secret(data_dir: Path | None, forget_previous: bool) -> None:
             _forget_previous(settings, before)
             return
         if settings.secret_key is None and not before.previous:
+            _check_machines(services.engine, force)
             begin_new_key(settings)
         done = reencrypt(services.engine, accepted)
     click.echo(
         f"{done} keys were put under the present secret key. Those before are accepted until they are taken away."
     )
+
+
+def _check_machines(engine: Engine, force: bool) -> None:
+    """Machines keep the key that they were told when they joined, and see nothing of a change of `secret.key`."""
+    names = ", ".join(machine.name for machine in joined(engine))
+    if not names:
+        return
+    again = "a code of `reelsight machines invite` for each, and on it `reelsight join URL --code … --again`"
+    if not force:
+        raise SetupError(
+            f"machines have joined that know the present secret key only: {names}. They cannot read what is under a new one, and "
+            f"those of the queue notify cannot deliver. Run this with --force, then let them join again: {again}. "
+            "Take those that are gone off the list: `reelsight machines forget ID`."
+        )
+    click.echo(f"Now let these machines join again, they know the old key only: {names}. That takes {again}.", err=True)
 
 
 def _forget_previous(settings: Settings, before: Standing) -> None:

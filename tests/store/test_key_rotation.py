@@ -14,11 +14,13 @@ from sqlalchemy import Engine, update
 
 from api.cli import main
 from pipeline.errors import RequestError, SetupError
+from pipeline.machines.shared import shared_settings
 from pipeline.notify.certificates import AUTHORITY_LIFE, RENEW_AUTHORITY_BEFORE, server_certificate
 from pipeline.notify.keyring import Keyring, certificate_path
 from pipeline.results.tokens import PageTokens
 from pipeline.secrets import SecretKeys, begin_new_key, forget_previous_keys, key_file, load_secret_key, secret_keys
-from pipeline.settings import Settings
+from pipeline.settings import Settings, settings_of
+from pipeline.store import machines
 from pipeline.store.engine import writing
 from pipeline.store.keys import AccessKey, KeyStore
 from pipeline.store.metadata import utcnow
@@ -89,6 +91,24 @@ def test_an_interrupted_rotation_goes_on_with_the_key_it_began(
     assert secret_keys(settings).read() == begun
     rotate(run, settings, "--forget-previous")
     assert KeyStore(engine, secret_keys(settings)).find(made.id) == made
+
+
+def test_machines_that_would_keep_the_old_key_are_named(settings: Settings, engine: Engine, run: CliRunner) -> None:
+    made = KeyStore(engine, secret_keys(settings)).create("111122223333")
+    before = secret_keys(settings).read()
+    with writing(engine) as connection:
+        machine = machines.add(connection, "far.example", ["notify"], "0", 2, "cpu")
+    with pytest.raises(SetupError, match=r"far\.example.*--again"):
+        rotate(run, settings)
+    assert secret_keys(settings).read() == before
+    assert "far.example" in rotate(run, settings, "--force")
+    assert secret_keys(settings).read()[1:] == before
+    assert KeyStore(engine, SecretKeys.of(load_secret_key(settings))).find(made.id) == made
+    told = settings_of(None, **shared_settings(settings, None))  # who joins again knows both
+    assert secret_keys(told).read() == secret_keys(settings).read()
+    rotate(run, settings, "--forget-previous")
+    machines.forget(engine, machine.id)
+    assert "1 keys" in rotate(run, settings)
 
 
 def test_keys_that_are_used_made_and_revoked_meanwhile_stay_right(
