@@ -6,8 +6,7 @@ from typing import Any
 
 from pipeline import queue
 from pipeline.conduct.chunk import analyze_chunk as analyze
-from pipeline.conduct.finish import finish_pass as finish
-from pipeline.conduct.finish import finishable
+from pipeline.conduct.finish import finish_in_slot as finish
 from pipeline.conduct.plan import plan as plan_jobs
 from pipeline.conduct.sweep import sweep as sweep_up
 from pipeline.conduct.turn import Report
@@ -51,12 +50,8 @@ def analyze_chunk(*_of_before: str) -> Facts:
 @app.task(name=queue.FINISH_PASS)
 def finish_pass(*_of_before: str) -> Facts:
     """Aggregates the pass whose turn it is and makes its results visible."""
-    began = time.time()
-    with finishing_slots().taken() as free:
-        report = finish(services(), process_name()) if free else None
-    # Whoever has the slots goes on with what waits.
-    if report and finishable(services()):
-        services().queue.wake_finish()
+    began, slot = time.time(), finishing_slots().taken()
+    report = finish(services(), process_name(), slot)
     return _told("finish_pass", report, began)
 
 

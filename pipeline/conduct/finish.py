@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from pipeline.aggregate.feed import feed
 from pipeline.catalog import OPERATIONS
 from pipeline.conduct.facts import index_key, media_of, results_prefix, unpack_index
 from pipeline.conduct.lease import Heartbeat
+from pipeline.conduct.reason import told
 from pipeline.conduct.settle import end_job, fail_jobs, settle_pass
 from pipeline.conduct.turn import Report, rested, taken
 from pipeline.detect.columns import unpack
@@ -46,7 +48,20 @@ def finish_pass(services: Services, worker: str) -> Report | None:
     return Report(pass_.id, ids, _ended(services, pass_))
 
 
-def finishable(services: Services) -> bool:
+def finish_in_slot(services: Services, worker: str, slot: AbstractContextManager[bool]) -> Report | None:
+    """The same, if `slot` says that there is one for this worker; asks for another call while more wait, even if this one found nothing.
+
+    A wake-up that found no slot is dropped, and may have been for a pass that came too late for those that have the slots: one of
+    them asks for it. That ends as soon as nothing waits, which is asked for as the next call will look for it.
+    """
+    with slot as free:
+        report = finish_pass(services, worker) if free else None
+    if free and _finishable(services):
+        services.queue.wake_finish()
+    return report
+
+
+def _finishable(services: Services) -> bool:
     """Whether a pass waits for its end."""
     with reading(services.engine) as connection:
         return turns.more(connection, Work.FINISH, utcnow())
@@ -79,7 +94,7 @@ def _ended(services: Services, pass_: Pass) -> bool:
         # What all jobs need cannot be read; the sweeper wakes the pass again.
         log.exception("finish_failed", pass_id=pass_.id, attempt=pass_.attempt)
         if pass_.attempt > services.settings.max_attempts:
-            return _give_up(services, pass_, f"The results could not be put together: {type(error).__name__}: {error}")
+            return _give_up(services, pass_, f"The results could not be put together: {told(error)}")
     except BaseException:  # the worker is being stopped
         with writing(services.engine) as connection:
             passes.release(connection, pass_)
@@ -112,7 +127,7 @@ def _finish(services: Services, pass_: Pass, heartbeat: Heartbeat) -> None:
                     services,
                     pass_,
                     job,
-                    f"The {analysis} results could not be put together: {type(error).__name__}: {error}",
+                    f"The {analysis} results could not be put together: {told(error)}",
                 )
 
 
