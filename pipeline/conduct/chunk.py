@@ -18,6 +18,7 @@ from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.limits import decode_limits
 from pipeline.conduct.outcome import Outcome, fail_pass, give_back, keep, put_off
 from pipeline.conduct.progress import Progress
+from pipeline.conduct.reason import told
 from pipeline.conduct.stoppable import stoppable
 from pipeline.conduct.tally import count_attempt, count_run
 from pipeline.conduct.turn import Report, taken
@@ -85,7 +86,7 @@ def _settled(services: Services, models: Models, own: _Taken) -> bool:
             reason = "The video was removed or replaced while it was being analysed; start the job again."
             return fail_pass(services, own.chunk, reason)
         log.exception("chunk_failed")
-        why = f"{type(error).__name__}: {error}"
+        why = told(error)
         return patiently(lambda: put_off(services, own.chunk, why), services.settings.patience_s, "putting off")
     except BaseException:  # the worker is being stopped
         give_back(services, own.chunk)

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection
 
 from pipeline.catalog import OPERATIONS
+from pipeline.conduct.reason import told
 from pipeline.conduct.settle import fail_jobs, settle_pass
 from pipeline.conduct.stoppable import Unwanted
 from pipeline.conduct.turn import rested
@@ -88,7 +89,7 @@ def _failed(
         passes.add_chunk(connection, chunk.pass_id, chunk.start, chunk.stop, operation, chunk.attempt)
         wakes.chunks += 1
         return
-    reason = str(error) if hopeless else worn_out(operation, chunk, f"{type(error).__name__}: {error}")
+    reason = str(error) if hopeless else worn_out(operation, chunk, told(error))
     fail_operations(services, connection, chunk.pass_id, {operation}, reason, now)
     wakes.delivery = True
 
