@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
+from pipeline.counts import Counts
 from pipeline.jobs.types import Job, JobState, PassState
 from pipeline.notify.message import completion
 from pipeline.services import Services
 from pipeline.store import jobs, passes
+from pipeline.store.engine import afterwards
 
 log = structlog.get_logger()
 
@@ -28,10 +31,17 @@ def end_job(
         services.outbox.add(
             connection, ended.account, ended.topic_arn, completion(ended), now, dedupe_key=_event(ended)
         )
-    services.counts.add("jobs_ended", operation=job.operation, state=target.value)
-    services.counts.observe("job_seconds", (now - job.created_at).total_seconds(), state=target.value)
-    log.info("job_ended", job_id=job.id, operation=job.operation, state=target.value, reason=ended.status_message)
+    # The figures lie elsewhere: nobody who wants to write waits for them, and what is rolled back is not counted.
+    afterwards(connection, partial(_count, services.counts, ended, now))
     return True
+
+
+def _count(counts: Counts, ended: Job, now: datetime) -> None:
+    counts.add("jobs_ended", operation=ended.operation, state=ended.state.value)
+    counts.observe("job_seconds", (now - ended.created_at).total_seconds(), state=ended.state.value)
+    log.info(
+        "job_ended", job_id=ended.id, operation=ended.operation, state=ended.state.value, reason=ended.status_message
+    )
 
 
 def fail_jobs(services: Services, connection: Connection, ended: Iterable[Job], reason: str, now: datetime) -> None:

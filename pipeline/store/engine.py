@@ -1,6 +1,6 @@
 """Connections to SQLite or PostgreSQL that behave alike: `snapshot` sees one state, `writing` is serial on SQLite."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ _PATIENCE = {
     "tcp_user_timeout": 25_000,
 }
 WRITES = "reelsight_writes"
+AFTERWARDS = "reelsight_afterwards"
 
 
 def connect(url: str) -> Engine:
@@ -47,10 +48,18 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction, committed at the end; on SQLite it holds the write lock from its beginning, so it never deadlocks."""
+    later: list[Callable[[], None]] = []
     with _connected(engine) as connection:
-        writer = connection.execution_options(**{WRITES: True})
+        writer = connection.execution_options(**{WRITES: True, AFTERWARDS: later})
         with writer.begin():
             yield writer
+    for act in later:
+        act()
+
+
+def afterwards(connection: Connection, act: Callable[[], None]) -> None:
+    """Has `act`, which must not fail, called when the transaction of `writing` is committed and its connection given back."""
+    connection.get_execution_options()[AFTERWARDS].append(act)
 
 
 def _connected(engine: Engine) -> Connection:
