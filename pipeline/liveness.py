@@ -48,6 +48,7 @@ class Facts:
         busy: How many it has.
         busy_s: How long the longest of them has been under way.
         version: Of Reelsight.
+        origin: Which process it is, see `pipeline.process.origin`; empty: it does not know, or is of a version that does not tell.
     """
 
     worker: str
@@ -58,6 +59,7 @@ class Facts:
     busy: int
     busy_s: float
     version: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,8 @@ def own_queue(process: str) -> str:
 def _sign(process: str, row: Mapping[bytes, bytes], now: float) -> Sign:
     values = {name.decode(): value for name, value in row.items()}
     told = json.loads(values.pop("facts"))
-    # A newer version may tell more.
-    known = {name: told[name] for name in Facts.__slots__}
+    # A newer version may tell more, an older one less.
+    known = {name: told[name] for name in Facts.__slots__ if name in told}
     facts = Facts(**{**known, "queues": tuple(told["queues"]), "deaf": tuple(told["deaf"])})
     ages = {name.removesuffix("_at"): now - float(value) for name, value in values.items() if name.endswith("_at")}
     counts = {name: int(value) for name, value in values.items() if not name.endswith("_at")}

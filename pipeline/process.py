@@ -5,8 +5,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_STARTED = 19
+"""Place of the start time among the fields of /proc/PID/stat that follow the name, in ticks since the host was started."""
 _listeners: list[Callable[[], None]] = []
 
 
@@ -19,6 +22,35 @@ def die_with_parent() -> None:
 def process_name() -> str:
     """Names this process in leases."""
     return f"{os.uname().nodename}:{os.getpid()}"
+
+
+def origin(pid: int | None = None) -> str:
+    """Which process this pid [default: this process] is, until the host is started anew: the host's boot, the namespace of pids, when
+    the process was started; empty where that cannot be told.
+
+    Source: proc_pid_stat(5), pid_namespaces(7); boot_id in proc_sys_kernel(5).
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        # The name of the program, which may hold anything, is in brackets.
+        fields = Path(f"/proc/{pid or os.getpid()}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()} {fields[_STARTED]}"
+    except OSError:
+        return ""
+
+
+def has_ended(pid: int, known: str) -> bool:
+    """Whether the process whose `origin` was `known` is surely gone; others, as those of other containers and hosts, never are."""
+    mine = origin()
+    if not mine or known.rpartition(" ")[0] != mine.rpartition(" ")[0]:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # somebody else's
+        pass
+    return origin(pid) not in ("", known)
 
 
 def on_progress(listener: Callable[[], None]) -> None:

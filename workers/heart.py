@@ -17,8 +17,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pipeline.errors import SetupError
-from pipeline.liveness import KEEP_S, Facts, Register, own_queue
-from pipeline.process import process_name
+from pipeline.liveness import KEEP_S, Facts, Register, Sign, own_queue
+from pipeline.process import has_ended, origin, process_name
 from pipeline.redis_client import redis_of
 from pipeline.settings import Settings
 
@@ -30,7 +30,7 @@ WAITING = 3
 """Messages of its own that may lie there while it takes none."""
 PROGRESS_S = 1.0
 """Tasks tell of progress at most this often."""
-MAIN = process_name()
+MAIN, ORIGIN = process_name(), origin()
 """The main process of this worker: where this module is imported first; children inherit it."""
 
 log = structlog.get_logger()
@@ -40,15 +40,28 @@ celery_log = get_logger(__name__)
 def install(app: Celery, settings: Settings) -> None:
     """Gives every worker of the application a heart."""
     app.steps["consumer"].add(type("Heart", (_Heart,), {"settings": settings}))
-    celeryd_init.connect(lambda **_: _begin(settings), weak=False)
+    celeryd_init.connect(lambda sender, **_: begin(settings, sender), weak=False)
 
 
-def _begin(settings: Settings) -> None:
-    """In containers names of processes come again: what one that was killed has told must not be taken for this one's signs."""
+def begin(settings: Settings, worker: str) -> None:
+    """Clears the register of those in whose place this process works, named `worker` in Celery.
+
+    In containers names of processes come again: what one that was killed has told must not be taken for this one's signs. Elsewhere
+    they do not, and one that was killed would be called silent as long as its signs are kept.
+    """
     try:
-        Register(redis_of(settings, ANSWER_S, ANSWER_S)).forget(MAIN)
+        register = Register(redis_of(settings, ANSWER_S, ANSWER_S))
+        register.forget(MAIN)
+        for sign in register.signs():
+            if sign.facts.worker == worker and _is_gone(sign):
+                register.forget(sign.process)
     except (RedisError, SetupError) as error:
         log.debug("register_not_cleared", reason=str(error))
+
+
+def _is_gone(sign: Sign) -> bool:
+    host, _, pid = sign.process.rpartition(":")
+    return host == MAIN.rpartition(":")[0] and has_ended(int(pid), sign.facts.origin)
 
 
 def told_progress(settings: Settings) -> Callable[[], None]:
@@ -152,6 +165,7 @@ class _Heart(bootsteps.StartStopStep):
             busy=busy,
             busy_s=max(0.0, now - min(begun, default=now)),
             version=version("reelsight"),
+            origin=ORIGIN,
         )
 
     @staticmethod
