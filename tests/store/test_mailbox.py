@@ -17,6 +17,7 @@ from pipeline.mailbox import Letter, LetterLost, Mailbox
 from pipeline.settings import Settings
 from pipeline.turns import MESSAGES, MOST_MESSAGES
 from tests.support.redis_server import RedisServer, redis_server
+from tests.support.service import wait_until
 
 ME, OTHER, THIRD = "111122223333", "999988887777", "555566667777"
 LETTER = Letter({"operation": "IndexFaces", "request": {"CollectionId": "é"}}, {"Image": b"\0\xff" * 1000})
@@ -90,9 +91,9 @@ def test_a_caller_that_has_left_waits_no_longer(mailbox: Mailbox) -> None:
     assert time.monotonic() - began < 15
 
 
-def test_a_letter_of_a_caller_that_died_expires(mailbox: Mailbox) -> None:
+def test_a_letter_of_a_caller_that_died_expires(mailbox: Mailbox, server: RedisServer) -> None:
     letter = mailbox.post(LETTER, ME, 1)
-    time.sleep(1.2)
+    wait_until(lambda: not keys(server), 30)
     assert mailbox.take(letter) is None
     assert mailbox.numbers()["bytes"] == 0
 
