@@ -140,8 +140,8 @@ def test_the_password_is_for_its_user_alone(flower: Flower) -> None:
 def test_its_history_outlives_kill_9(flower: Flower) -> None:
     before = flower.tasks()
     history = flower.settings.data_dir / "flower.history"
-    seen = history.stat().st_mtime_ns
-    wait_until(lambda: history.stat().st_mtime_ns > seen, 30)
+    seen = history.stat().st_mtime_ns if history.exists() else 0
+    wait_until(lambda: history.exists() and history.stat().st_mtime_ns > seen, 30)
     flower.kill()
     flower.start()
     assert before.items() <= flower.tasks().items()
