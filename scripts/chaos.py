@@ -33,6 +33,7 @@ def main() -> int:
     arguments = _arguments()
     _enter_namespace()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all is ended and removed
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it was started with the signal ignored
     plan = Plan(
         shape=arguments.shape, minutes=arguments.minutes, seed=arguments.seed, media=arguments.media, models=arguments.models,
         keep=arguments.keep, only=tuple(arguments.only), gap_s=arguments.gap_s, tell=lambda line: print(line, flush=True),
