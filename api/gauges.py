@@ -2,6 +2,7 @@
 
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -71,9 +72,9 @@ class _Quiet(Collector):
             log.warning("figures_not_read", source=type(self).__name__.strip("_").lower(), reason=str(error))
             return ()
 
+    @abstractmethod
     def metrics(self) -> Iterator[Metric]:
         """What there is. Raises whatever its source raises."""
-        raise NotImplementedError
 
 
 def collectors(services: Services, register: Callable[[], Register]) -> Sequence[Collector]:

@@ -39,8 +39,8 @@ class MachineFile(PydanticBaseSettingsSource):
         return dict(of_machine(Path(self.current_state.get("data_dir", default)).expanduser()))
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Not asked: `__call__` answers for all fields at once."""
-        raise NotImplementedError
+        """What the file has of one setting."""
+        return self().get(field_name), field_name, False
 
 
 def sources(

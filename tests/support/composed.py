@@ -23,7 +23,9 @@ from pathlib import Path
 
 import boto3
 import redis
+from botocore.exceptions import BotoCoreError, ClientError
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from api.serve import broker
 from api.serve.first_start import ACCOUNT
@@ -203,7 +205,7 @@ def _is_up(folder: Path, ports: Ports) -> bool:
         )  # fmt: skip
         s3.list_buckets()
         s3.close()
-    except Exception:
+    except (SQLAlchemyError, redis.RedisError, BotoCoreError, ClientError):
         return False
     return True
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ def free_port() -> int:
 
 
 @dataclass(slots=True)
-class Server:
+class Server(ABC):
     """A server on a port.
 
     Attributes:
@@ -45,9 +46,9 @@ class Server:
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
         """Starts it in the foreground."""
-        raise NotImplementedError
 
     def answers(self) -> bool:
         """Whether it serves."""
