@@ -18,7 +18,6 @@ import argparse
 import base64
 import json
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -28,8 +27,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from scripts import pulled
-from scripts.hostile import pool
+from scripts.hostile import options, pool
 from scripts.hostile.calls import Wire
 from scripts.hostile.generating import Generator
 from scripts.hostile.installation import SECRET, Installation, settled
@@ -45,19 +43,12 @@ REFILL = 250
 
 def main() -> int:
     """Runs, prints, and says by its status whether there was an offender."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20000)
-    parser.add_argument("--seed", default="1")
-    parser.add_argument("--minutes", type=float, default=0, help="stop sooner; 0: do not")
+    parser = options.parser(__doc__, count=20000, keep="hostile-requests.jsonl")
     parser.add_argument(
         "--postgres", type=float, default=0.3, help="share of the requests that an installation on PostgreSQL gets"
     )
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--keep", type=Path, default=Path("hostile-requests.jsonl"), help="file for offenders")
     parser.add_argument("--replay", type=Path)
-    arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped then too
-    os.environ["REELSIGHT_MODELS_DIR"] = str(pulled.settings().models_path)
+    arguments = options.begun(parser)
     record = Record(arguments.keep)
     shares = {"sqlite": 1 - arguments.postgres, "postgresql": arguments.postgres}
     for kind, share in shares.items():

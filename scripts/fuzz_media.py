@@ -17,8 +17,6 @@ in_venv.enter()
 
 import argparse
 import json
-import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -27,8 +25,7 @@ from pathlib import Path
 
 from pipeline.catalog import OPERATIONS
 from pipeline.models.threads import cores
-from scripts import pulled
-from scripts.hostile import clips, pool
+from scripts.hostile import clips, options, pool
 from scripts.hostile.mutations import Case, mutated
 from scripts.hostile.outcomes import Record
 from scripts.hostile.through import through_service
@@ -42,21 +39,14 @@ EVERY = 40
 
 def main() -> int:
     """Runs, prints, and says by its status whether there was an offender."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=2000)
-    parser.add_argument("--seed", default="1")
-    parser.add_argument("--minutes", type=float, default=0, help="stop sooner; 0: do not")
+    parser = options.parser(__doc__, count=2000, keep="hostile-offenders")
     parser.add_argument(
         "--service", type=int, default=200, help="files, of the count, that go through a running service"
     )
     parser.add_argument("--children", type=int, default=cores())
     parser.add_argument("--media", type=Path, default=ROOT.parent / "shared" / "media")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--keep", type=Path, default=Path("hostile-offenders"), help="folder for offenders")
     parser.add_argument("--replay", type=Path, nargs="+")
-    arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped then too
-    os.environ["REELSIGHT_MODELS_DIR"] = str(pulled.settings().models_path)
+    arguments = options.begun(parser)
     record = Record(arguments.keep)
     try:
         with tempfile.TemporaryDirectory(prefix="reelsight-hostile-") as name:

@@ -17,6 +17,8 @@ ANSWER_S = 0.5
 """Whoever watches has other things to do than to wait for a broker."""
 START_S = 300.0
 """A worker that starts may load models for so long before its first sign."""
+BUILD_S = 3600.0
+"""So long where TensorRT builds an engine for each of them first."""
 RECONNECT_S = 45.0
 """After the broker was away: Celery's pauses between its tries to connect grow to half a minute."""
 
@@ -97,8 +99,9 @@ class Watch:
         if sign is not None:
             seen.look(sign, now)
         if seen.sign is None:
-            late = now - seen.since > START_S
-            return f"it has given no sign of life in {START_S:.0f} s" if late else None
+            patience = BUILD_S if self._settings.device == "tensorrt" else START_S
+            late = now - seen.since > patience
+            return f"it has given no sign of life in {patience:.0f} s" if late else None
         silent_s = self._settings.silent_s
         events = ("beat", "taken", "progress") if "progress" in seen.sign.counts else ("beat", "taken")
         ages = {event: now - seen.changed.get(event, seen.since) for event in events}

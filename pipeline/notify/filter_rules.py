@@ -6,7 +6,7 @@ Source: Amazon SNS Developer Guide, "Amazon SNS subscription filter policies"; h
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from functools import lru_cache
@@ -86,14 +86,20 @@ def _rule(given: Any) -> Test:
 
 
 def _expression(given: Mapping[str, Any]) -> Test:
+    kind = _only_key(given, _EXPRESSIONS, "Match expression", "Unrecognized match type {}")
+    return _EXPRESSIONS[kind](given[kind])
+
+
+def _only_key(given: Mapping[str, Any], known: Container[str], what: str, unknown: str) -> str:
+    """Which one of those known it is."""
     if not given:
-        raise PolicyRefused("Match expression name not found")
+        raise PolicyRefused(f"{what} name not found")
     kind = next(iter(given))
-    if kind not in _EXPRESSIONS:
-        raise PolicyRefused(f"Unrecognized match type {kind}")
+    if kind not in known:
+        raise PolicyRefused(unknown.format(kind))
     if len(given) > 1:
         raise PolicyRefused("Only one key allowed in match expression")
-    return _EXPRESSIONS[kind](given[kind])
+    return kind
 
 
 def _equal_number(wanted: Decimal) -> Test:
@@ -154,13 +160,7 @@ def _refused_values(given: Any) -> list[Any]:
 
 
 def _refused_patterns(given: Mapping[str, Any]) -> list[Test]:
-    if not given:
-        raise PolicyRefused("Anything-But expression name not found")
-    kind = next(iter(given))
-    if kind not in _PATTERNS:
-        raise PolicyRefused(f"Unsupported anything-but pattern: {kind}")
-    if len(given) > 1:
-        raise PolicyRefused("Only one key allowed in match expression")
+    kind = _only_key(given, _PATTERNS, "Anything-But expression", "Unsupported anything-but pattern: {}")
     values = given[kind] if isinstance(given[kind], list) else [given[kind]]
     if "" in values:
         raise PolicyRefused(f"Null {kind} not allowed")

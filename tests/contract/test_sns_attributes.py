@@ -10,24 +10,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.support.receiver import receiving
-from tests.support.sns_calls import HOOK, joined, message_of, put, shown
-from tests.support.sns_installation import ACCOUNT, Installation, installed
+from tests.support.sns_calls import HOOK, installation, joined, message_of, put, shown, sns
+from tests.support.sns_installation import ACCOUNT, Installation
+
+__all__ = ["installation", "sns"]
 
 QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:done"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/feedback"
 POLICY = '{"Status": ["FAILED"]}'
 NESTED = '{"Video": {"S3ObjectName": [{"suffix": ".mp4"}]}}'
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installed(tmp_path_factory.mktemp("sns")) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def sns(installation: Installation) -> Any:
-    return installation.client()
 
 
 @pytest.fixture

@@ -13,7 +13,10 @@ from api.protocol.query import sns_model
 from api.sns.endpoint import HANDLERS, TOPICS_ONLY
 from pipeline.store.engine import reading
 from pipeline.store.notify_schema import notifications
-from tests.support.sns_installation import ACCOUNT, Installation, installed
+from tests.support.sns_calls import installation, sns
+from tests.support.sns_installation import ACCOUNT, Installation
+
+__all__ = ["installation", "sns"]
 
 PREFIX = f"arn:aws:sns:us-east-1:{ACCOUNT}:"
 MODEL = sns_model()
@@ -24,17 +27,6 @@ TOPICS = {
     *("SetSubscriptionAttributes", "SetTopicAttributes", "Subscribe", "TagResource", "Unsubscribe", "UntagResource"),
 }
 """What the model has on topics and subscriptions."""
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installed(tmp_path_factory.mktemp("sns")) as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
-def sns(installation: Installation) -> Any:
-    return installation.client()
 
 
 def refused(call: Any, **request: Any) -> tuple[str, int, str]:

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from pipeline.conduct.answer import answer
 from pipeline.conduct.chunk import analyze_chunk
@@ -22,35 +21,28 @@ from pipeline.store.schema import chunks
 from pipeline.store.schema import passes as passes_table
 from tests.support.brightness import BRIGHTNESS, CONTRAST, NoModels, Watch, watch
 from tests.support.conducting import (
+    CHANNEL,
+    TOPIC,
     VIDEO,
     WORKER,
     analyze,
     chunk_ids,
+    count,
     drain,
+    furnish,
     items,
     job,
     start,
 )
 from tests.support.databases import database_url, engine, postgres_server
 from tests.support.jobs_installation import ACCOUNT, RememberingQueue, queue, services
-from tests.support.small_video import write_video
 
 __all__ = ["database_url", "engine", "postgres_server", "queue", "services", "watch"]
 
-TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:done"
-CHANNEL = {"SNSTopicArn": TOPIC, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/any"}
-
 
 @pytest.fixture(autouse=True)
-def _clip(services: Services, watch: Watch) -> None:
-    write_video(services.settings.buckets_path / "videos" / "clip.mp4")
-    with writing(services.engine) as connection:
-        services.topics.create(connection, TOPIC, {}, {}, utcnow())
-
-
-def _count(services: Services, table: Any) -> int:
-    with reading(services.engine) as connection:
-        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+def _furnished(services: Services, watch: Watch) -> None:
+    furnish(services)
 
 
 def _pass_id(services: Services, job_id: str) -> str:
@@ -84,8 +76,8 @@ def test_a_job_succeeds_with_every_frame_in_order(services: Services, queue: Rem
 def test_jobs_of_one_video_share_one_decode(services: Services, queue: RememberingQueue, watch: Watch) -> None:
     ids = [start(services, BRIGHTNESS), start(services, CONTRAST), start(services, BRIGHTNESS, Other=1)]
     drain(services, queue)
-    assert _count(services, passes_table) == 1
-    assert _count(services, chunks) == 4
+    assert count(services, passes_table) == 1
+    assert count(services, chunks) == 4
     assert watch.seen == {"brightness": 40, "contrast": 40}
     assert items(services, BRIGHTNESS, ids[0]) == items(services, BRIGHTNESS, ids[2])
     assert len(items(services, CONTRAST, ids[1])) == 40
@@ -97,7 +89,7 @@ def test_the_answer_does_not_depend_on_the_cut(services: Services, queue: Rememb
     whole_services = replace(services, settings=services.settings.model_copy(update={"chunk_s": 100.0}))
     whole = start(whole_services, BRIGHTNESS)
     drain(whole_services, queue)
-    assert _count(services, chunks) == 4 + 1
+    assert count(services, chunks) == 4 + 1
     assert items(services, BRIGHTNESS, cut_up) == items(services, BRIGHTNESS, whole)
 
 
@@ -107,16 +99,16 @@ def test_other_accounts_never_share_a_pass(services: Services, queue: Rememberin
     start(services, BRIGHTNESS)
     submit(services, "4" * 12, BRIGHTNESS, {"Video": VIDEO})
     drain(services, queue)
-    assert _count(services, passes_table) == 2
+    assert count(services, passes_table) == 2
 
 
 def test_a_new_job_waits_for_others(services: Services) -> None:
     patient = replace(services, settings=services.settings.model_copy(update={"linger_s": 60.0}))
     start(patient, BRIGHTNESS)
     assert 0 < plan(patient).wait_s <= 60
-    assert _count(services, passes_table) == 0
+    assert count(services, passes_table) == 0
     assert plan(patient, utcnow() + timedelta(seconds=61)).wait_s == 0
-    assert _count(services, passes_table) == 1
+    assert count(services, passes_table) == 1
 
 
 def test_completion_is_announced_once(services: Services, queue: RememberingQueue) -> None:

@@ -1,48 +1,37 @@
 """Jobs that fail, with a reason, and alone; on both databases, with real decoding."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from sqlalchemy import func, select
 
 from pipeline.conduct.finish import finish_pass
 from pipeline.conduct.plan import plan
 from pipeline.jobs.types import JobState
 from pipeline.services import Services
-from pipeline.store.engine import reading, writing
-from pipeline.store.metadata import utcnow
 from pipeline.store.notify_schema import notifications
 from tests.support.brightness import BRIGHTNESS, CONTRAST, Watch, watch
 from tests.support.conducting import (
+    CHANNEL,
     WORKER,
+    count,
     drain,
     finish,
+    furnish,
     items,
     job,
     rest,
     start,
 )
 from tests.support.databases import database_url, engine, postgres_server
-from tests.support.jobs_installation import ACCOUNT, RememberingQueue, queue, services
+from tests.support.jobs_installation import RememberingQueue, queue, services
 from tests.support.small_video import write_video
 
 __all__ = ["database_url", "engine", "postgres_server", "queue", "services", "watch"]
 
-TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:done"
-CHANNEL = {"SNSTopicArn": TOPIC, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/any"}
-
 
 @pytest.fixture(autouse=True)
-def _clip(services: Services, watch: Watch) -> None:
-    write_video(services.settings.buckets_path / "videos" / "clip.mp4")
-    with writing(services.engine) as connection:
-        services.topics.create(connection, TOPIC, {}, {}, utcnow())
-
-
-def _count(services: Services, table: Any) -> int:
-    with reading(services.engine) as connection:
-        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+def _furnished(services: Services, watch: Watch) -> None:
+    furnish(services)
 
 
 @pytest.mark.parametrize("content", [b"this is no video", b"\0" * 5000])
@@ -55,7 +44,7 @@ def test_what_is_no_video_fails_its_jobs_with_a_reason(
     failed = job(services, job_id)
     assert failed.state is JobState.FAILED
     assert failed.status_message
-    assert _count(services, notifications) == 1
+    assert count(services, notifications) == 1
 
 
 def test_a_video_that_is_too_long_fails(services: Services, queue: RememberingQueue) -> None:

@@ -4,8 +4,8 @@ import contextlib
 import signal
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,13 +82,12 @@ def test_a_caller_that_gave_up_leaves_nothing(mailbox: Mailbox, server: RedisSer
     )
 
 
+@pytest.mark.timeout(60)
 def test_a_caller_that_has_left_waits_no_longer(mailbox: Mailbox) -> None:
-    letter = mailbox.post(LETTER, ME, 30)
+    letter = mailbox.post(LETTER, ME, 3600)
     left = threading.Event()
     threading.Timer(0.2, left.set).start()
-    began = time.monotonic()
-    assert mailbox.wait(letter, 30, left.is_set) is None
-    assert time.monotonic() - began < 15
+    assert mailbox.wait(letter, 3600, left.is_set) is None
 
 
 def test_a_letter_of_a_caller_that_died_expires(mailbox: Mailbox, server: RedisServer) -> None:
@@ -138,8 +137,7 @@ def test_what_would_wait_too_long_is_refused_at_once(mailbox: Mailbox) -> None:
     for _ in range(2):  # a worker that takes half a second for each
         letter = mailbox.take(mailbox.post(LETTER, ME, 30))
         assert letter
-        time.sleep(0.5)
-        mailbox.reply(letter, {})
+        mailbox.reply(replace(letter, taken_at=letter.taken_at - 0.5), {})
         mailbox.withdraw(letter.id)
     posted = [mailbox.post(LETTER, ME, 1) for _ in range(2)]
     with pytest.raises(RequestError, match="2 operations on images wait before this one") as refusal:
@@ -151,7 +149,7 @@ def test_what_would_wait_too_long_is_refused_at_once(mailbox: Mailbox) -> None:
     mailbox.post(LETTER, ME, 1)
     numbers = mailbox.numbers()
     assert (numbers["answered"], numbers["refused"], numbers["waiting"]) == (2, 1, 2)
-    assert 0.4 < numbers["pace_s"] < 5
+    assert numbers["pace_s"] >= 0.5
 
 
 def test_bytes_are_limited_and_one_account_cannot_have_them_all(server: RedisServer) -> None:
@@ -204,32 +202,30 @@ def test_a_redis_that_forgot_the_letter_says_so(mailbox: Mailbox, server: RedisS
         mailbox.wait(letter, 20)
 
 
+@pytest.mark.timeout(60)
 def test_a_redis_that_is_away_is_named_at_once_and_one_that_goes_away_ends_no_wait() -> None:
     with tempfile.TemporaryDirectory() as folder:
         with redis_server(Path(folder)) as server:
             box = Mailbox(Settings(broker_url=server.tcp))
-            letter = box.post(LETTER, ME, 30)
-        began = time.monotonic()
+            letter = box.post(LETTER, ME, 3600)
         assert box.wait(letter, 1) is None
         with pytest.raises(RedisError):
             box.post(LETTER, ME, 30)
         with pytest.raises(RedisError):
             box.numbers()
         box.withdraw(letter)
-        assert time.monotonic() - began < 5
         box.close()
 
 
+@pytest.mark.timeout(60)
 def test_a_redis_that_does_not_answer_ends_no_wait_and_takes_no_letter() -> None:
     with tempfile.TemporaryDirectory() as folder, redis_server(Path(folder)) as server:
         box = Mailbox(Settings(broker_url=server.unix))
         letter = box.post(LETTER, ME, 30)
         server.process.send_signal(signal.SIGSTOP)
-        began = time.monotonic()
         assert box.wait(letter, 1) is None
         with pytest.raises(RedisError):
             box.post(LETTER, ME, 30)
-        assert time.monotonic() - began < 15
         server.process.send_signal(signal.SIGCONT)
         taken = box.take(letter)
         assert taken

@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from pipeline.catalog import Operation
 from pipeline.conduct.answer import answer
@@ -21,9 +21,19 @@ from pipeline.store.passes import find_chunk
 from pipeline.store.schema import chunks, passes
 from tests.support.brightness import NoModels
 from tests.support.jobs_installation import ACCOUNT, RememberingQueue
+from tests.support.small_video import write_video
 
 WORKER = "test-worker"
 VIDEO = {"S3Object": {"Bucket": "videos", "Name": "clip.mp4"}}
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:done"
+CHANNEL = {"SNSTopicArn": TOPIC, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/any"}
+
+
+def furnish(services: Services) -> None:
+    """Puts the clip and the topic there."""
+    write_video(services.settings.buckets_path / "videos" / "clip.mp4")
+    with writing(services.engine) as connection:
+        services.topics.create(connection, TOPIC, {}, {}, utcnow())
 
 
 def start(services: Services, operation: Operation, **members: Any) -> str:
@@ -89,6 +99,12 @@ def job(services: Services, job_id: str) -> Job:
         found = jobs.find(connection, job_id)
     assert found is not None
     return found
+
+
+def count(services: Services, table: Any) -> int:
+    """Rows of the table."""
+    with reading(services.engine) as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
 def items(services: Services, operation: Operation, job_id: str, account: str = ACCOUNT) -> list[dict[str, Any]]:

@@ -1,12 +1,26 @@
-"""What tests of attributes ask of an SNS client."""
+"""An SNS client of an installation that a module's tests share, and what they ask of it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.sns_installation import Installation, installed
+
 HOOK = "http://127.0.0.1:9/hook"
 """An endpoint that nobody answers at."""
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with installed(tmp_path_factory.mktemp("sns")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def sns(installation: Installation) -> Any:
+    return installation.client()
 
 
 def message_of(call: Any, **request: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis.exceptions import RedisError
 
-from api.serve.watch import RECONNECT_S, START_S, Watch
+from api.serve.watch import BUILD_S, RECONNECT_S, START_S, Watch
 from pipeline.liveness import BUSY_S, WORKER, Facts, Register, Sign
 from pipeline.redis_client import redis_of
 from pipeline.settings import Settings
@@ -70,10 +70,12 @@ Looks = Callable[[float], dict[int, str]]
 
 
 @pytest.fixture
-def watched(tmp_path: Path, clock: list[float]) -> Iterator[tuple[Register, Looks, Any]]:
+def watched(
+    tmp_path: Path, clock: list[float], request: pytest.FixtureRequest
+) -> Iterator[tuple[Register, Looks, Any]]:
     """The register in a real Redis, what a watcher sees so many seconds later, and the server."""
     with redis_server(tmp_path) as server:
-        settings = Settings(data_dir=tmp_path, broker_url=server.unix)
+        settings = Settings(data_dir=tmp_path, broker_url=server.unix, device=getattr(request, "param", "cpu"))
         watch = Watch(settings)
 
         def after(seconds: float) -> dict[int, str]:
@@ -101,10 +103,13 @@ def test_a_worker_that_stops_taking_is_found(watched: tuple[Register, Looks, Any
     assert after(20) == {}
 
 
-def test_a_worker_that_starts_has_time_to_load_models(watched: tuple[Register, Looks, Any]) -> None:
+@pytest.mark.parametrize(
+    ("watched", "patience"), [("cpu", START_S), ("cuda", START_S), ("tensorrt", BUILD_S)], indirect=["watched"]
+)
+def test_a_worker_that_starts_has_time_to_load_models(watched: tuple[Register, Looks, Any], patience: float) -> None:
     _, after, _ = watched
     assert after(0) == {}
-    assert after(START_S - 1) == {}
+    assert after(patience - 1) == {}
     assert "no sign of life" in after(10)[PID]
 
 
