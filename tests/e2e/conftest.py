@@ -1,34 +1,18 @@
-"""One service for the tests that leave it healthy, a fresh one for those that do not; both shapes of it.
+"""One service for the tests that leave it healthy, a fresh one for those that do not.
 
-Tests marked `both_shapes` run on `reelsight serve` and on what compose.yaml runs; they go through every door. With
-REELSIGHT_TEST_SHAPES=all, every test that uses `service` does.
+Whatever uses `service` runs on both of its shapes: on `reelsight serve`, and on what compose.yaml runs.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.many_machines import ManyMachines
-from tests.support.service import Service
+from tests.support.service import COMPOSE, SERVE, Service
 
 FAST = {"sweep_s": "1", "lease_s": "6", "log_level": "INFO"}
 """Faults are noticed in seconds instead of minutes."""
-SERVE, COMPOSE = "serve", "compose"
-ALL_SHAPES = os.environ.get("REELSIGHT_TEST_SHAPES") == "all"  # read before tests are kept from seeing settings
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves tests that are not meant for it out of the second shape."""
-    left_out = {item for item in items if _shape(item) == COMPOSE and not item.get_closest_marker("both_shapes")}
-    if left_out and not ALL_SHAPES:
-        config.hook.pytest_deselected(items=list(left_out))
-        items[:] = [item for item in items if item not in left_out]
-
-
-def _shape(item: pytest.Item) -> object:
-    return item.callspec.params.get("service") if hasattr(item, "callspec") else None
 
 
 def _stopped(service: Service) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +42,20 @@ def photos(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def reelsight(service: Service, models_dir: Path) -> Reelsight:
     """Runs `reelsight` beside the running service, on its installation or another one."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("REELSIGHT_")}
 
-    def run(*arguments: str, data_dir: Path = service.folder) -> "subprocess.CompletedProcess[str]":
-        own = {name: value for name, value in os.environ.items() if not name.startswith("REELSIGHT_")}
-        given = {"REELSIGHT_DATA_DIR": str(data_dir), "REELSIGHT_MODELS_DIR": str(models_dir)}
+    def run(*arguments: str, data_dir: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        other = {**own, "REELSIGHT_DATA_DIR": str(data_dir), "REELSIGHT_MODELS_DIR": str(models_dir)}
+        environment = other if data_dir else service.client_environment()
         command = [sys.executable, "-m", "api.cli", "celebrities", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env={**own, **given}, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
 
     return run
 
 
 @pytest.fixture(scope="module")
-def rekognition(service: Service, photos: Path, reelsight: Reelsight) -> Any:
-    """boto3, once an empty gallery has been seen to be empty and the photos are imported."""
+def rekognition(service: Service, photos: Path, reelsight: Reelsight) -> Iterator[Any]:
+    """boto3, once an empty gallery has been seen to be empty and the photos are imported; empty again afterwards, for others."""
     client = service.client("rekognition")
     empty = client.recognize_celebrities(Image={"Bytes": (photos / "Barack Obama/obama_far.jpg").read_bytes()})
     assert (empty["CelebrityFaces"], len(empty["UnrecognizedFaces"])) == ([], 1)
@@ -63,7 +64,9 @@ def rekognition(service: Service, photos: Path, reelsight: Reelsight) -> Any:
     assert done.returncode == 0, done.stderr
     assert "2 people, 3 photos imported, 1 left out" in done.stdout
     assert "azure_identification1.jpg: shows several faces" in done.stderr
-    return client
+    yield client
+    known = [json.loads(line)["Id"] for line in reelsight("list", "--json").stdout.splitlines()]
+    assert reelsight("remove", *known).returncode == 0
 
 
 def test_faces_of_an_image_are_named_or_not(rekognition: Any, media: Path) -> None:

@@ -52,7 +52,6 @@ def image_workers(service: Service) -> dict[str, list[int]]:
     }
 
 
-@pytest.mark.both_shapes
 def test_faces_of_bytes_and_objects_are_indexed_once(service: Service, user: Any, media: Path) -> None:
     photo = media / "images/identity/azure_identification1.jpg"
     inline = user.index_faces(
@@ -125,7 +124,6 @@ def test_kill_9_of_the_worker_delays_and_loses_nothing(service: Service, user: A
     assert len(faces(user)) == 4 * 29 + 1
 
 
-@pytest.mark.both_shapes
 def test_no_picture_and_no_secret_is_logged(service: Service, user: Any, media: Path) -> None:
     photo = (media / "images/identity/azure_Family1-Dad1.jpg").read_bytes()
     user.index_faces(CollectionId="people", Image={"Bytes": photo + b"hidden words"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import Service
+from tests.support.service import SERVE, Service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.weights]
 
@@ -53,6 +53,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
+@pytest.mark.parametrize("service", [SERVE], indirect=True)  # the page is about directories of `reelsight serve`
 def test_every_command_of_the_page_runs_as_written(service: Service, media: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for name, photo in PHOTOS.items():

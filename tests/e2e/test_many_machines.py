@@ -102,7 +102,7 @@ def test_a_machine_joins_takes_chunks_and_leaves_without_losing_any(
         assert machine.stop() == 0
         left = found_chunks(many_machines, job)
     wait_until(lambda: rekognition.get_label_detection(JobId=job)["JobStatus"] != "IN_PROGRESS", 240)
-    found = pages(rekognition.get_label_detection, job)
+    found = list(pages(rekognition.get_label_detection, job))
     assert found[0]["JobStatus"] == "SUCCEEDED"
     assert any(item["Label"]["Name"] == "Person" for page in found for item in page["Labels"])
     assert {state for state, _ in left} <= {"DONE", "QUEUED"}  # what it had begun it has done or given back

@@ -20,6 +20,8 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = "arn:aws:iam::000000000000:role/AnyRole"
 _clients = itertools.count()
+SERVE, COMPOSE = "serve", "compose"
+"""The two shapes: this one, and that of `tests.support.many_machines`."""
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 
 
@@ -50,6 +52,10 @@ class Service:
     def environment(self) -> dict[str, str]:
         """What it is started with."""
         return {**os.environ, **{f"REELSIGHT_{k.upper()}": v for k, v in self.settings.items()}}
+
+    def client_environment(self) -> dict[str, str]:
+        """Settings of a command that is to work on this installation."""
+        return {**self.environment(), "REELSIGHT_DATA_DIR": str(self.folder)}
 
     def start(self, timeout_s: float = 120) -> None:
         """Starts it and waits for its ready line."""
@@ -163,12 +169,12 @@ def wait_until(condition: Callable[[], T], timeout_s: float = 120, poll_s: float
     raise AssertionError(f"not within {timeout_s} s: {condition}")
 
 
-def pages(get: Callable[..., dict[str, Any]], job: str, size: int = 1000, **arguments: Any) -> list[dict[str, Any]]:
-    """All pages of a Get operation."""
-    found, token = [], {}
+def pages(get: Callable[..., dict[str, Any]], job: str, size: int = 1000, **arguments: Any) -> Iterator[dict[str, Any]]:
+    """All pages of a Get operation, each asked for when it is wanted."""
+    token: dict[str, str] = {}
     while True:
         page = get(JobId=job, MaxResults=size, **arguments, **token)
-        found.append(page)
+        yield page
         if "NextToken" not in page:
-            return found
+            return
         token = {"NextToken": page["NextToken"]}
