@@ -47,6 +47,7 @@ def analyze(
     limits: DecodeLimits | None = None,
     chunk_s: float = CHUNK_S,
     galleries: Galleries = NoGalleries(),  # noqa: B008
+    threads: int = 1,
 ) -> Report:
     """Analyses a video with one decode for all requests.
 
@@ -58,6 +59,7 @@ def analyze(
         limits: What the decoder may use.
         chunk_s: Seconds of video whose detections are held unpacked at once.
         galleries: Known faces.
+        threads: That detect side by side; models should then use one thread each.
 
     Raises:
         MediaError: the video cannot be analysed; the message says why.
@@ -74,7 +76,7 @@ def analyze(
         def report(done: int, start: int = stretch.start) -> None:
             progress(start + done, media.frame_count)
 
-        results = run(path, media, index, stretch, list(once.values()), report, limits=limits)
+        results = run(path, media, index, stretch, list(once.values()), report, limits=limits, threads=threads)
         for key, result in results.items():
             if result.error is not None:
                 raise result.error

@@ -1,12 +1,13 @@
-"""One decode for all stages: frames are prepared in the decoding thread while the calling one detects."""
+"""One decode for all stages: frames are prepared in the decoding thread while others detect, as many as there are cores."""
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
 from time import monotonic, perf_counter
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Timings:
     Attributes:
         decode_s: Reading and decoding, shared by all stages of the run.
         prepare_s: Scaling and normalising for this stage, in the decoding thread.
-        infer_s: Detecting.
+        infer_s: Detecting, in all threads together.
     """
 
     decode_s: float
@@ -100,6 +101,7 @@ def run(
     stages: Sequence[Stage],
     renew: Callable[[int], None],
     limits: DecodeLimits = DecodeLimits(),  # noqa: B008
+    threads: int = 1,
 ) -> dict[str, StageResult]:
     """What each stage finds in the stretch, by stage key; a stage that fails does not stop the others.
 
@@ -111,6 +113,8 @@ def run(
         stages: The first of several with one key, and of several in one lane, counts.
         renew: Told every few seconds how many frames of the stretch are done; what it raises ends the run.
         limits: Bounds for the decoder.
+        threads: That detect side by side, beside the one that decodes; the answers do not depend on it. Models should then use one
+            thread each.
 
     Raises:
         MediaError: the video cannot be decoded, or decoding stalls.
@@ -119,19 +123,20 @@ def run(
     for stage in stages:
         by_key.setdefault(stage.key, stage)
     watched = {key: stage for key, stage in by_key.items() if not isinstance(stage.detector, Listener)}
-    lanes = Lanes(watched, index, stretch, media.frame_count)
-    source = _Source(lanes)
     renewal = _Renewal(renew, stretch)
-    done = stretch.start
-    with ahead(source.frames(path, media, index, limits), _QUEUED_FRAMES, source.pulse, limits.stall_s) as items:
-        for item in items:
-            if item is not None:
-                done = item[0] + 1
-                lanes.add(*item)
-            renewal.at(done)
-            if lanes.is_over():
-                break
-    lanes.finish()
+    with Lanes(watched, index, stretch, media.frame_count, threads) as lanes:
+        source = _Source(lanes)
+        done = stretch.start
+        with ahead(source.frames(path, media, index, limits), _QUEUED_FRAMES, source.pulse, limits.stall_s) as items:
+            for item in items:
+                if item is not None:
+                    done = item[0] + 1
+                    lanes.add(*item)
+                    lanes.make_room(lambda: renewal.at(done))  # noqa: B023 - called before the next item
+                renewal.at(done)
+                if lanes.is_over():
+                    break
+        lanes.finish(partial(renewal.at, done))
     heard = {}
     for key, stage in by_key.items():
         if isinstance(stage.detector, Listener):
@@ -175,18 +180,24 @@ class _Kept:
 
 
 class Lanes:
-    """The lanes of a run: what each is fed, and who waits for whom.
+    """The lanes of a run: what each is fed, and who waits for whom; a context, as their threads end with it.
 
     Attributes:
         numbers: (N,) int64 ascending: the frames that some lane wants.
     """
 
-    def __init__(self, stages: Mapping[str, Stage], index: FrameIndex, stretch: Stretch, frame_count: int) -> None:
+    def __init__(
+        self, stages: Mapping[str, Stage], index: FrameIndex, stretch: Stretch, frame_count: int, threads: int = 1
+    ) -> None:
+        self._pool = ThreadPoolExecutor(threads, "detect")
         self._lane_of = {key: stage.lane or key for key, stage in stages.items()}
         first: dict[str, Stage] = {}
         for key, stage in stages.items():
             first.setdefault(self._lane_of[key], stage)
-        lanes = {name: Lane(cast("AnyDetector", stage.detector), stretch, frame_count) for name, stage in first.items()}
+        lanes = {
+            name: Lane(cast("AnyDetector", stage.detector), stretch, frame_count, self._pool, threads)
+            for name, stage in first.items()
+        }
         self._needs = {name: self._lane_of[stage.needs] for name, stage in first.items() if stage.needs}
         self._lanes = {name: lanes[name] for name in TopologicalSorter(_graph(lanes, self._needs)).static_order()}
         self._sampled = {key: sampled(stage.sampling, index, stretch) for key, stage in stages.items()}
@@ -204,21 +215,53 @@ class Lanes:
         takers = [name for name, wanted in self._wanted.items() if frame.index in wanted]
         return {name: self._lanes[name].prepare(frame) for name in takers}
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
     def add(self, number: int, prepared: Mapping[str, Any]) -> None:
         """Feeds what was made of one frame."""
-        for name, lane in self._lanes.items():
-            join = self._joins.get(name)
+        for name in self._lanes:
             if name in prepared:
-                (join or lane).add(number, prepared[name])
-            if join is not None:
-                join.flow()
+                (self._joins.get(name) or self._lanes[name]).add(number, prepared[name])
+        self._collect()
 
-    def finish(self) -> None:
-        """No more frames will come."""
+    def make_room(self, got_on: Callable[[], None] = lambda: None) -> None:
+        """Waits until every lane can take more; `got_on` is called whenever answers came meanwhile."""
+        while any(lane.is_full for lane in self._lanes.values()) and self._waited():
+            got_on()
+
+    def settle(self) -> None:
+        """Waits until all that was begun is done."""
+        while self._waited():
+            pass
+
+    def finish(self, got_on: Callable[[], None] = lambda: None) -> None:
+        """Waits for all answers, as no more frames will come."""
+        left = list(self._lanes)  # those that are needed first
+        while left:
+            for name in left:
+                if self._needs.get(name) not in left:
+                    self._lanes[name].end()
+            left = [name for name in left if not self._lanes[name].is_over]
+            if self._waited():
+                got_on()
+
+    def _waited(self) -> bool:
+        """Whether there was something to wait for, and it has come on."""
+        running = [future for lane in self._lanes.values() if (future := lane.next) is not None]
+        if running:
+            wait(running, return_when=FIRST_COMPLETED)
+        self._collect()
+        return bool(running)
+
+    def _collect(self) -> None:
         for name, lane in self._lanes.items():
+            lane.collect()
             if name in self._joins:
                 self._joins[name].flow()
-            lane.finish()
 
     def is_over(self) -> bool:
         """Whether there were lanes and all have failed."""

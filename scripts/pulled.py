@@ -17,10 +17,10 @@ def settings() -> Settings:
     return given
 
 
-def library() -> Library:
-    """The models of `settings`; inference on all granted cores."""
+def library(threads: int | None = None) -> Library:
+    """The models of `settings`; each run uses so many threads, by default all granted cores."""
     given = settings()
-    return Library.from_settings(given, given.threads or cores())
+    return Library.from_settings(given, threads or given.threads or cores())
 
 
 def defaults() -> Library:

@@ -60,8 +60,14 @@ def services() -> Services:
 
 @cache
 def models() -> Library:
-    """This process's models; each is loaded on first use and kept."""
+    """This process's models for images, which come one by one: each run uses all cores. They are loaded on first use and kept."""
     return Library.from_settings(settings, inference_threads(settings.threads, settings.concurrency))
+
+
+@cache
+def video_models() -> Library:
+    """This process's models for videos, whose frames are looked at side by side: each run uses one core, which wastes least."""
+    return Library.from_settings(settings)
 
 
 @cache

@@ -14,7 +14,7 @@ from pipeline.images.answer import answer
 from pipeline.notify.delivery import deliver_due
 from pipeline.process import process_name
 from pipeline.turns import How
-from workers.app import IMAGE_LIMIT_S, app, finishing_slots, models, models_for_image, services, settings
+from workers.app import IMAGE_LIMIT_S, app, finishing_slots, models_for_image, services, settings, video_models
 from workers.pacing import at_most_every
 
 Facts = dict[str, Any] | None
@@ -44,7 +44,7 @@ def plan() -> Facts:
 def analyze_chunk(*_of_before: str) -> Facts:
     """Decodes the chunk whose turn it is once and stores what the detectors found."""
     began = time.time()
-    return _told("analyze_chunk", analyze(services(), models(), process_name()), began)
+    return _told("analyze_chunk", analyze(services(), video_models(), process_name()), began)
 
 
 @app.task(name=queue.FINISH_PASS)

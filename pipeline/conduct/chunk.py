@@ -15,7 +15,7 @@ from pipeline import analyses
 from pipeline.analyses.types import Stage
 from pipeline.conduct.facts import index_key, media_of, pass_prefix, unpack_index
 from pipeline.conduct.lease import Heartbeat
-from pipeline.conduct.limits import decode_limits
+from pipeline.conduct.limits import decode_limits, detecting_threads
 from pipeline.conduct.outcome import Outcome, fail_pass, give_back, keep, put_off
 from pipeline.conduct.progress import Progress
 from pipeline.conduct.reason import told
@@ -113,6 +113,7 @@ def _analyze(services: Services, models: Models, own: _Taken) -> Outcome:
                 wanted,
                 progress.report,
                 limits=decode_limits(settings),
+                threads=detecting_threads(settings),
             )
         progress.without_frames()
         count_run(services.counts, wanted, results, perf_counter() - began)

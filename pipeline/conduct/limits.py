@@ -1,6 +1,7 @@
-"""The settings that bound decoding, as the compute half takes them."""
+"""The settings that bound a run, as the compute half takes them."""
 
 from pipeline.media.limits import DecodeLimits
+from pipeline.models.threads import inference_threads
 from pipeline.settings import Settings
 
 
@@ -9,3 +10,8 @@ def decode_limits(settings: Settings) -> DecodeLimits:
     return DecodeLimits(
         max_pixels=settings.max_pixels, max_duration_s=settings.max_video_s, stall_s=settings.decode_stall_s
     )
+
+
+def detecting_threads(settings: Settings) -> int:
+    """Threads that detect side by side: the cores of this process; one on a GPU, which does one thing after the other."""
+    return inference_threads(settings.threads, settings.concurrency) if settings.device == "cpu" else 1

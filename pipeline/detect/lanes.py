@@ -1,6 +1,8 @@
-"""Detectors at work on one stretch: frames in, found detections out, faults kept apart."""
+"""Detectors at work on one stretch: frames in, found detections out, faults kept apart, in as many threads as there are cores."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -11,66 +13,91 @@ from pipeline.media.types import I64, Frame, Stretch
 
 FoundFrames = list[tuple[int, Any]]
 
+WALK = 16
+"""Frames that a walk is fed at once, so that handing them over costs next to nothing."""
+AHEAD = 2
+"""Portions that wait for each thread, so that none is idle while the answers of others are being collected."""
 
-class Worker(Protocol):
-    """What differs between single-frame and stretch detectors."""
 
-    def add(self, index: int, prepared: Any) -> FoundFrames:
-        """What became known with this frame."""
+Look = Callable[[], FoundFrames]
+"""A portion of a lane's work: gives the answers for some frames; runs in any thread."""
 
-    def finish(self) -> FoundFrames:
-        """What is left."""
+
+class Work(Protocol):
+    """What differs between single-frame and stretch detectors: what can be done at the same time."""
+
+    waiting: list[tuple[int, Any]]
+
+    def portion(self, is_last: bool, busy: int) -> Look | None:
+        """What can be begun now, while `busy` portions are being looked at; `is_last`: no more frames will come."""
 
 
 class Batches:
-    """Collects prepared frames and has them detected in batches."""
+    """Has frames detected in batches, of which any number may be looked at at once."""
 
     def __init__(self, detector: Detector[Any, Any]) -> None:
         self._detector = detector
-        self._waiting: list[tuple[int, Any]] = []
+        self.waiting: list[tuple[int, Any]] = []
 
-    def add(self, index: int, prepared: Any) -> FoundFrames:
-        """Answers of a batch, when it has become full."""
-        self._waiting.append((index, prepared))
-        return self.finish() if len(self._waiting) >= self._detector.batch else []
+    def portion(self, is_last: bool, busy: int) -> Look | None:
+        """The next batch, when it is full."""
+        del busy
+        size = self._detector.batch
+        if not self.waiting or (len(self.waiting) < size and not is_last):
+            return None
+        batch, self.waiting = self.waiting[:size], self.waiting[size:]
+        return lambda: self._detected(batch)
 
-    def finish(self) -> FoundFrames:
-        """Answers for what waits."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return []
-        answers = self._detector.detect([prepared for _, prepared in waiting])
-        return [(index, found) for (index, _), found in zip(waiting, answers, strict=True)]
+    def _detected(self, batch: FoundFrames) -> FoundFrames:
+        answers = self._detector.detect([prepared for _, prepared in batch])
+        return [(index, found) for (index, _), found in zip(batch, answers, strict=True)]
 
 
 class Walked:
-    """Feeds a run frame by frame; a frame that a damaged file lost is replaced by its predecessor."""
+    """Feeds a run frame by frame, one portion after the other; a frame that a damaged file lost is replaced by its predecessor."""
 
-    def __init__(self, run: Run[Any, Any], expected: I64) -> None:
-        self._run = run
+    def __init__(self, opened: Callable[[], Run[Any, Any]], expected: I64) -> None:
+        self._opened = opened
         self._expected = expected
+        self._run: Run[Any, Any] | None = None
         self._place = 0
         self._last: Any = None
+        self._is_over = False
+        self.waiting: list[tuple[int, Any]] = []
 
-    def add(self, index: int, prepared: Any) -> FoundFrames:
-        """Answers that became known."""
-        found = self._repeat_until(index, prepared if self._last is None else self._last)
-        found += self._run.add(index, prepared)
+    def portion(self, is_last: bool, busy: int) -> Look | None:
+        """What waits, when it is enough or all there will be."""
+        if busy or self._is_over or (len(self.waiting) < WALK and not is_last):
+            return None
+        frames, self.waiting, self._is_over = self.waiting, [], is_last
+        return lambda: self._walked(frames, is_last)
+
+    def _walked(self, frames: FoundFrames, is_last: bool) -> FoundFrames:
+        if self._run is None:
+            self._run = self._opened()
+        found: FoundFrames = []
+        for index, prepared in frames:
+            found += self._add(self._run, index, prepared)
+        return found + self._finish(self._run) if is_last else found
+
+    def _add(self, run: Run[Any, Any], index: int, prepared: Any) -> FoundFrames:
+        found = self._repeat_until(run, index, prepared if self._last is None else self._last)
+        found += run.add(index, prepared)
         self._place += 1
         self._last = prepared
         return found
 
-    def finish(self) -> FoundFrames:
+    def _finish(self, run: Run[Any, Any]) -> FoundFrames:
         """The remaining answers; none where no frame at all was decoded."""
         if self._last is None:
             return []
         end = int(self._expected[-1]) + 1
-        return self._repeat_until(end, self._last) + list(self._run.finish())
+        return self._repeat_until(run, end, self._last) + list(run.finish())
 
-    def _repeat_until(self, index: int, prepared: Any) -> FoundFrames:
+    def _repeat_until(self, run: Run[Any, Any], index: int, prepared: Any) -> FoundFrames:
         begin, self._place = self._place, int(np.searchsorted(self._expected, index))
         lost = self._expected[begin : self._place].tolist()
-        return [answer for number in lost for answer in self._run.add(number, prepared)]
+        return [answer for number in lost for answer in run.add(number, prepared)]
 
 
 class Failure:
@@ -81,22 +108,25 @@ class Failure:
 
 
 class Lane:
-    """One detector on one stretch; `prepare` runs in the decoding thread, all else in the calling one.
+    """One detector on one stretch; `prepare` runs in the decoding thread, detection in those of `pool`, all else in the calling one.
 
     Attributes:
         span: Frames that the detector may want to see, its context included.
         frames: (N,) int64 ascending: those it is to be fed; set before the first.
-        found: Answers so far, in the order they became known.
+        found: Answers so far, in the order of the frames they became known with, however many threads there are.
         error: What the detector raised; nothing is fed to it any more.
         prepare_s: Seconds spent preparing.
-        infer_s: Seconds spent detecting.
+        infer_s: Seconds spent detecting, of all threads.
     """
 
-    def __init__(self, detector: AnyDetector, stretch: Stretch, frame_count: int) -> None:
+    def __init__(
+        self, detector: AnyDetector, stretch: Stretch, frame_count: int, pool: Executor, threads: int = 1
+    ) -> None:
         self._detector = detector
         self._stretch = stretch
         self._frame_count = frame_count
-        self._worker: Worker | None = None
+        self._pool = pool
+        self._threads = threads
         context = detector.context if isinstance(detector, StretchDetector) else 0
         self.span = Stretch(max(0, stretch.start - context), min(frame_count, stretch.stop + context))
         self.frames: I64 = np.zeros(0, np.int64)
@@ -104,6 +134,9 @@ class Lane:
         self.error: Exception | None = None
         self.prepare_s = 0.0
         self.infer_s = 0.0
+        self._work: Work | None = None
+        self._is_last = False
+        self._running: deque[Future[tuple[FoundFrames, float]]] = deque()
 
     def prepare(self, frame: Frame) -> Any:
         """The detector's input for the frame, or a `Failure`."""
@@ -117,45 +150,82 @@ class Lane:
 
     def add(self, index: int, prepared: Any) -> None:
         """Hands a prepared frame to the detector."""
-        self._step((index, prepared))
+        if isinstance(prepared, Failure):
+            self.fail(prepared.error)
+        if self.error is None:
+            self._opened().waiting.append((index, prepared))
+            self._begin()
 
-    def finish(self) -> None:
-        """No more frames will come."""
-        self._step()
+    def end(self) -> None:
+        """No more frames will come; may be said again."""
+        if not self._is_last:
+            self._is_last = True
+            self._begin()
 
     def fail(self, error: Exception) -> None:
         """The lane is over: nothing more is fed to its detector, and what it found is void."""
         self.error, self.found = error, []
+        for future in self._running:
+            future.cancel()
+        self._running.clear()
+
+    def collect(self) -> None:
+        """Takes over the answers that have become known."""
+        while self._running and self._running[0].done():
+            try:
+                answers, took_s = self._running.popleft().result()
+            except Exception as error:  # concerns this detector alone
+                self.fail(error)
+                return
+            self.found += answers
+            self.infer_s += took_s
+        self._begin()
+
+    @property
+    def next(self) -> "Future[Any] | None":
+        """What `collect` waits for."""
+        return self._running[0] if self._running else None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds enough frames to keep all threads busy for a while."""
+        if self.error is not None or self._work is None:
+            return False
+        if isinstance(self._work, Walked):
+            return len(self._work.waiting) >= AHEAD * WALK
+        return len(self._running) >= AHEAD * self._threads
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all answers are there, or none will be."""
+        return self.error is not None or (self._is_last and not self._running)
 
     def in_order(self) -> FoundFrames:
         """The answers for the stretch by frame number."""
         inside = (answer for answer in self.found if self._stretch.start <= answer[0] < self._stretch.stop)
         return sorted(inside, key=lambda answer: answer[0])
 
-    def _step(self, *frames: tuple[int, Any]) -> None:
+    def _begin(self) -> None:
         if self.error is not None:
             return
-        begun = perf_counter()
-        try:
-            self.found += self._answers(frames)
-        except Exception as error:  # concerns this detector alone
-            self.fail(error)
-        self.infer_s += perf_counter() - begun
+        while portion := self._opened().portion(self._is_last, len(self._running)):
+            self._running.append(self._pool.submit(_timed, portion))
 
-    def _answers(self, frames: Sequence[tuple[int, Any]]) -> FoundFrames:
-        if self._worker is None:
-            self._worker = self._open()
-        if not frames:
-            return self._worker.finish()
-        index, prepared = frames[0]
-        if isinstance(prepared, Failure):
-            raise prepared.error
-        return self._worker.add(index, prepared)
+    def _opened(self) -> Work:
+        if self._work is None:
+            self._work = self._open()
+        return self._work
 
-    def _open(self) -> Worker:
-        if isinstance(self._detector, StretchDetector):
-            return Walked(self._detector.open(self._stretch, self._frame_count), self.frames)
-        return Batches(self._detector)
+    def _open(self) -> Work:
+        detector = self._detector
+        if isinstance(detector, StretchDetector):
+            return Walked(lambda: detector.open(self._stretch, self._frame_count), self.frames)
+        return Batches(detector)
+
+
+def _timed(portion: Look) -> tuple[FoundFrames, float]:
+    begun = perf_counter()
+    return portion(), perf_counter() - begun
 
 
 class Join:

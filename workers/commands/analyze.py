@@ -60,7 +60,7 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path, pe
     """Analyses VIDEO and writes one <analysis>.json per analysis, shaped as the Get* answer with all items."""
     settings = settings_of(data_dir)
     logs.configure("WARNING", "console")
-    models = Library.from_settings(settings, settings.threads or cores())
+    models = Library.from_settings(settings)
     requests = {NAMES[name]: _request(settings, name, people) for name in wanted}
     pulled(models, {name for operation in requests for name in analyses.load(operation).models()})
     known = Known(settings, models, people)
@@ -75,7 +75,14 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path, pe
             bar.update(done - bar.n)
 
         report = analyze_video(
-            video, requests, models, progress, decode_limits(settings), settings.chunk_s, galleries=known
+            video,
+            requests,
+            models,
+            progress,
+            decode_limits(settings),
+            settings.chunk_s,
+            galleries=known,
+            threads=settings.threads or cores(),
         )
     for operation, answer in report.answers.items():
         path = out / f"{OPERATIONS[operation].analysis}.json"

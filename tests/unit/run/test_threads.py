@@ -1,0 +1,161 @@
+"""Lanes in several threads: the same answers, at the same time, and an end for all of them."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.analyses.types import Stage
+from pipeline.detect.types import Joined, Values
+from pipeline.errors import LeaseLost
+from pipeline.media.probe import probe
+from pipeline.media.types import EveryFrame, Frame, FrameIndex, MediaInfo, Stretch
+from pipeline.run import StageResult, run
+from tests.support.media import Clip, number_shown, render
+
+Opened = tuple[Path, MediaInfo, FrameIndex]
+FRAMES = 60
+PATIENCE_S = 30.0
+
+
+@dataclass
+class Reads:
+    """Reads the number shown, even numbers after odd ones where two threads are at work."""
+
+    batch: int = 1
+    odd: threading.Event = field(default_factory=threading.Event)
+
+    def prepare(self, frame: Frame) -> int:
+        return number_shown(frame.luma())
+
+    def detect(self, prepared: Sequence[int]) -> Sequence[Values]:
+        (number,) = prepared
+        if number % 2:
+            self.odd.set()
+        else:
+            self.odd.wait(0.05)
+        return [Values(np.asarray([number], np.float32))]
+
+
+@dataclass
+class Sums:
+    """Adds up what the needed stage found; only ever called by one thread at a time, in order."""
+
+    context: int = 0
+    inside: threading.Lock = field(default_factory=threading.Lock)
+    total: float = 0.0
+
+    def prepare(self, frame: Frame) -> int:
+        return number_shown(frame.luma())
+
+    def open(self, stretch: Stretch, frame_count: int) -> "Sums":
+        return self
+
+    def add(self, index: int, prepared: Joined) -> Iterable[tuple[int, Values]]:
+        assert self.inside.acquire(blocking=False), "two threads in one walk"
+        assert prepared.found.values[0] == prepared.prepared == index
+        self.total += index
+        self.inside.release()
+        yield index, Values(np.asarray([self.total], np.float32))
+
+    def finish(self) -> Iterable[tuple[int, Values]]:
+        return ()
+
+
+@dataclass
+class Meets:
+    """Answers only when as many threads are at it as there should be."""
+
+    barrier: threading.Barrier
+    batch: int = 2
+
+    def prepare(self, frame: Frame) -> int:
+        return frame.index
+
+    def detect(self, prepared: Sequence[int]) -> Sequence[Values]:
+        self.barrier.wait(PATIENCE_S)
+        return [Values(np.zeros(1, np.float32)) for _ in prepared]
+
+
+@dataclass
+class MeetsInside:
+    """The same for walks."""
+
+    barrier: threading.Barrier
+    context: int = 0
+
+    def prepare(self, frame: Frame) -> int:
+        return frame.index
+
+    def open(self, stretch: Stretch, frame_count: int) -> "MeetsInside":
+        return self
+
+    def add(self, index: int, prepared: int) -> Iterable[tuple[int, Values]]:
+        self.barrier.wait(PATIENCE_S)
+        return [(index, Values(np.zeros(1, np.float32)))]
+
+    def finish(self) -> Iterable[tuple[int, Values]]:
+        return ()
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
+    path = render(tmp_path_factory.mktemp("threads") / "clip.mp4", Clip(frames=FRAMES))
+    return path, *probe(path)
+
+
+def nothing(_: int) -> None:
+    """A lease that is never lost."""
+
+
+def values(result: StageResult) -> list[tuple[int, float]]:
+    assert result.error is None
+    return [(frame, float(found.values[0])) for frame, found in result.found]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_answers_do_not_depend_on_the_number_of_threads(opened: Opened, threads: int) -> None:
+    stages = [Stage("sums", Sums(), EveryFrame(), needs="reads"), Stage("reads", Reads(), EveryFrame())]
+    results = run(*opened, Stretch(0, FRAMES), stages, nothing, threads=threads)
+    assert values(results["reads"]) == [(n, n) for n in range(FRAMES)]
+    assert values(results["sums"]) == [(n, n * (n + 1) / 2) for n in range(FRAMES)]
+
+
+def test_batches_of_one_lane_are_looked_at_side_by_side(opened: Opened) -> None:
+    results = run(
+        *opened, Stretch(0, FRAMES), [Stage("meets", Meets(threading.Barrier(3)), EveryFrame())], nothing, threads=3
+    )
+    assert len(values(results["meets"])) == FRAMES
+
+
+def test_walks_are_side_by_side_with_each_other(opened: Opened) -> None:
+    barrier = threading.Barrier(2)
+    stages = [Stage(name, MeetsInside(barrier), EveryFrame()) for name in "ab"]
+    results = run(*opened, Stretch(0, FRAMES), stages, nothing, threads=2)
+    assert [len(values(results[name])) for name in "ab"] == [FRAMES, FRAMES]
+
+
+def test_a_lane_that_fails_takes_no_other_with_it(opened: Opened) -> None:
+    broken = threading.Barrier(2)
+    broken.abort()
+    stages = [Stage("meets", Meets(broken), EveryFrame()), Stage("reads", Reads(), EveryFrame())]
+    results = run(*opened, Stretch(0, FRAMES), stages, nothing, threads=2)
+    assert isinstance(results["meets"].error, threading.BrokenBarrierError)
+    assert results["meets"].found == []
+    assert len(values(results["reads"])) == FRAMES
+
+
+def test_a_lost_lease_ends_all_threads(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.run._RENEW_S", 0.0)
+    before = threading.active_count()
+
+    def lost(done: int) -> None:
+        if done > 5:
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        run(*opened, Stretch(0, FRAMES), [Stage("reads", Reads(), EveryFrame())], lost, threads=3)
+    assert threading.active_count() == before
