@@ -4,7 +4,6 @@
 Names, sources, licences and hashes come from `pipeline/models/manifest.toml`, which is their only home.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from pipeline.models.manifest import PERMISSIVE, Entry, Source, read_manifest
+from scripts.made_table import printed_or_written, replaced
 
 PAGE = ROOT / "docs" / "models.md"
 HEAD = (
@@ -27,10 +27,7 @@ def table() -> str:
 
 def page(present: str) -> str:
     """The page `present` with the table of today in place of the one it has."""
-    before, _, rest = present.partition(HEAD)
-    rows = rest.splitlines(keepends=True)
-    after = next((n for n, row in enumerate(rows) if not row.startswith("|")), len(rows))
-    return before + table() + "".join(rows[after:])
+    return replaced(present, HEAD, table())
 
 
 def _row(entry: Entry) -> str:
@@ -46,15 +43,5 @@ def _place(source: Source) -> str:
     return f"{kind}`{source.where}`{' (sdist)' if source.archive == 'sdist' else ''}"
 
 
-def main() -> None:
-    """Prints or writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write it into docs/models.md")
-    if parser.parse_args().write:
-        PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        print(table(), end="")
-
-
 if __name__ == "__main__":
-    main()
+    printed_or_written(__doc__, PAGE, table, page)

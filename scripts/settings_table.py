@@ -4,7 +4,6 @@
 Names, defaults and meanings come from `pipeline/settings.py`, which is their only home.
 """
 
-import argparse
 import ast
 import inspect
 import json
@@ -17,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from pipeline.settings import Settings
+from scripts.made_table import printed_or_written, replaced
 
 PAGE = ROOT / "docs" / "operations.md"
 HEAD = "| variable | default | meaning |\n|---|---|---|\n"
@@ -29,10 +29,7 @@ def table() -> str:
 
 def page(present: str) -> str:
     """The page `present` with the table of today in place of the one it has."""
-    before, _, rest = present.partition(HEAD)
-    rows = rest.splitlines(keepends=True)
-    after = next((n for n, row in enumerate(rows) if not row.startswith("|")), len(rows))
-    return before + table() + "".join(rows[after:])
+    return replaced(present, HEAD, table())
 
 
 def _rows() -> Iterator[str]:
@@ -67,15 +64,5 @@ def _meanings() -> Mapping[str, str]:
     }
 
 
-def main() -> None:
-    """Prints or writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write it into docs/operations.md")
-    if parser.parse_args().write:
-        PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        print(table(), end="")
-
-
 if __name__ == "__main__":
-    main()
+    printed_or_written(__doc__, PAGE, table, page)
