@@ -53,7 +53,7 @@ class CelebrityTimeline:
 
 
 def _record(sighting: Sighting, match: Match) -> Record:
-    face, confidence = face_detail(sighting.faces, sighting.row), similarity(match.cosine)
+    face, confidence = face_detail(sighting.face, 0), similarity(match.cosine)
     found = {"Confidence": confidence, "BoundingBox": face["BoundingBox"], "Face": face}
     body = {"Timestamp": sighting.millis, "Celebrity": {**match.face, **found}}
     return Record(body, sighting.millis, str(match.face["Id"]), confidence, sighting.person)

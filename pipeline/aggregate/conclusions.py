@@ -41,7 +41,12 @@ Instances = Mapping[str, Sequence[Instance]]
 
 def raised(labels: Mapping[str, float]) -> dict[str, float]:
     """The labels with their ancestors, which are at least as sure."""
-    return _surest((label, sure) for name, sure in labels.items() for label in lineage(name))
+    best: dict[str, float] = {}
+    for name in sorted(labels, key=labels.__getitem__, reverse=True):
+        if name not in best:  # else something at least as sure has put it there with all its ancestors
+            for label in lineage(name):
+                best.setdefault(label, labels[name])
+    return best
 
 
 def concluded(seen: Mapping[str, float], classes: Mapping[str, float], instances: Instances) -> dict[str, float]:

@@ -10,6 +10,7 @@ from pipeline.aggregate.motion import F64, boxes_of
 from pipeline.aggregate.tracklets import Tracklet
 from pipeline.detect.appearance import BANDS
 from pipeline.detect.boxes import areas, corners_of
+from pipeline.media.types import I64
 
 SHARED = 0.85
 """Least share of the smaller box that lies in the larger one, in every common sample."""
@@ -37,7 +38,7 @@ def undoubled(tracks: Sequence[Tracklet]) -> list[Tracklet]:
 def _is_same(one: Tracklet, other: Tracklet) -> bool:
     """Whether `other`, which began later, is a second box of the body of `one`."""
     together = min(one.times[-1], other.times[-1]) - other.times[0]
-    _, first, second = np.intersect1d(one.samples, other.samples, assume_unique=True, return_indices=True)
+    first, second = _common(one.samples, other.samples)
     if not len(first):
         return False
     a, b = one.places[first], other.places[second]
@@ -46,6 +47,22 @@ def _is_same(one: Tracklet, other: Tracklet) -> bool:
         return False
     shares = _shares(a, b)
     return bool(shares.min() >= SHARED and likeness(_all_over(one), _all_over(other))[0, 0] > 0)
+
+
+def _common(one: I64, other: I64) -> tuple[I64, I64]:
+    """Places in both of the samples that both have; who stays for hours meets thousands who pass, so only the time of both is searched."""
+    begin, stop = max(one[0], other[0]), min(one[-1], other[-1])
+    (a, first), (b, second) = ((_place(samples, begin), _within(samples, begin, stop)) for samples in (one, other))
+    _, rows, others = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+    return rows + a, others + b
+
+
+def _place(samples: I64, begin: int) -> int:
+    return int(np.searchsorted(samples, begin))
+
+
+def _within(samples: I64, begin: int, stop: int) -> I64:
+    return samples[_place(samples, begin) : int(np.searchsorted(samples, stop, "right"))]
 
 
 def _shares(first: F64, second: F64) -> F64:

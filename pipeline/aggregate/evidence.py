@@ -27,6 +27,7 @@ import numpy as np
 from pipeline.aggregate.conclusions import Instance, Instances, concluded
 from pipeline.detect.objects import PERSON
 from pipeline.detect.types import Detections, Faces, Tags
+from pipeline.labels.rules import lineage
 from pipeline.labels.sources import FACE
 from pipeline.labels.vocabulary import vocabulary
 from pipeline.media.types import F32
@@ -61,18 +62,26 @@ def evidence(objects: Detections | None, tags: Sequence[Tags | None] = (), faces
     return Evidence(concluded(seen, classes, instances), instances)
 
 
-def steadied(now: Evidence, neighbours: Sequence[Evidence]) -> Evidence:
-    """The frame's evidence after a look at the samples beside it; unchanged where there are none."""
+def steadied(now: Evidence, neighbours: Sequence[Evidence], least: float = 0.0) -> Evidence:
+    """The frame's evidence after a look at the samples beside it, which makes nothing surer; unchanged where there are none.
+
+    Args:
+        now: The frame's.
+        neighbours: Of the samples beside it.
+        least: What is less sure than this, 0 to 1, is of no interest, and may be left out.
+    """
     if not neighbours:
         return now
+    likely = {name: sure for name, sure in now.labels.items() if sure >= least}
+    objects = {name: found for name, found in now.instances.items() if name in likely}
     weights = WEIGHTS[: 1 + len(neighbours)]
     labels = {}
-    for name, sure in now.labels.items():
+    for name, sure in likely.items():
         beside = sorted((other.labels.get(name, 0.0) for other in neighbours), reverse=True)
         mean = sum(map(mul, weights, (sure, *beside))) / sum(weights)
         labels[name] = min(sure, mean)
-    share = {name: labels[name] / now.labels[name] for name in now.instances}
-    return Evidence(labels, {name: [_scaled(i, share[name]) for i in found] for name, found in now.instances.items()})
+    share = {name: labels[name] / likely[name] for name in objects}
+    return Evidence(labels, {name: [_scaled(i, share[name]) for i in found] for name, found in objects.items()})
 
 
 def probabilities(objects: Detections, support: F32) -> F32:
@@ -102,9 +111,10 @@ def _faces(faces: Faces | None) -> dict[str, float]:
 def _classes(tags: Sequence[Tags]) -> dict[str, float]:
     """Label of a class -> mean of the taggers' probabilities."""
     sums: dict[str, float] = defaultdict(float)
+    names = vocabulary().imagenet
     for found in tags:
-        for number, score in zip(found.classes, found.scores, strict=True):
-            sums[vocabulary().imagenet[number]] += float(score) / len(tags)
+        for number, score in zip(found.classes.tolist(), found.scores.tolist(), strict=True):
+            sums[names[number]] += score / len(tags)
     return dict(sums)
 
 
@@ -112,7 +122,7 @@ def _summed(classes: Mapping[str, float]) -> dict[str, float]:
     """Label -> sum over the classes that it covers."""
     sums: dict[str, float] = defaultdict(float)
     for name, probability in classes.items():
-        for label in (name, *vocabulary().labels[name].parents):
+        for label in lineage(name):
             sums[label] += probability
     return {name: min(total, 1.0) for name, total in sums.items()}
 

@@ -56,7 +56,7 @@ def _shown(matches: Sequence[Match]) -> list[dict[str, Any]]:
 
 
 def _record(sighting: Sighting, matches: Sequence[Mapping[str, Any]]) -> Record:
-    face = face_detail(sighting.faces, sighting.row)
+    face = face_detail(sighting.face, 0)
     person = {"Index": sighting.person, "BoundingBox": face["BoundingBox"], "Face": face}
     body = {"Timestamp": sighting.millis, "Person": person}
     return Record(

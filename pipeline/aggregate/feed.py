@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from pipeline.aggregate.types import Aggregator, Record
+from pipeline.aggregate.types import Aggregator, Measuring, Record
+from pipeline.detect.columns import Packed
 from pipeline.media.types import FrameIndex, MediaInfo, Timestamp
 
 
-def _keyed(key: str, found: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, str, Any]]:
-    return ((frame, key, detections) for frame, detections in found)
+def _numbered(stream: int, found: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, int, Any]]:
+    """What is merged: no two are equal in both numbers, so that detections are never compared."""
+    return ((frame, stream, detections) for frame, detections in found)
 
 
 def end_of(media: MediaInfo) -> Timestamp:
@@ -28,10 +31,21 @@ def feed(
         aggregator: Fresh; finished afterwards.
         index: Frame times.
         media: Facts of the video.
-        found: Stage key -> (frame number, detections) in frame order.
+        found: Stage key -> (frame number, detections) in frame order, each frame at most once.
     """
-    streams = [_keyed(key, frames) for key, frames in found.items()]
-    in_order = merge(*streams, key=lambda item: item[0])
-    for frame, group in groupby(in_order, key=lambda item: item[0]):
-        yield from aggregator.add(frame, index.timestamp(frame), {key: detections for _, key, detections in group})
+    measured = _measured(aggregator, found) if isinstance(aggregator, Measuring) else frozenset[str]()
+    left = {key: stream for key, stream in found.items() if key not in measured}
+    keys = list(left)
+    in_order = merge(*(_numbered(place, left[key]) for place, key in enumerate(keys)))
+    for frame, group in groupby(in_order, key=itemgetter(0)):
+        yield from aggregator.add(frame, index.timestamp(frame), {keys[place]: seen for _, place, seen in group})
     yield from aggregator.finish(end_of(media))
+
+
+def _measured(aggregator: Measuring, found: Mapping[str, Iterable[tuple[int, Any]]]) -> frozenset[str]:
+    """The stages that the aggregator was given at once."""
+    taken = {key: stream for key, stream in found.items() if key in aggregator.measured and isinstance(stream, Packed)}
+    for key, stream in taken.items():
+        for frames, values in stream.values():
+            aggregator.measure(key, frames, values)
+    return frozenset(taken)

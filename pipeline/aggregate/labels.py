@@ -8,6 +8,7 @@ A segment is a run of consecutive samples that have the label; it ends where the
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from pipeline.aggregate.boxes import bounding_box, percent
@@ -81,11 +82,10 @@ class LabelTimeline:
         sample = self._recent[place]
         beside = [self._recent[i] for i in (place - 1, place + 1) if 0 <= i < len(self._recent)]
         near = [o.evidence for o in beside if abs(o.timestamp_ms - sample.timestamp_ms) <= self.neighbourhood_ms]
-        steady = steadied(sample.evidence, near)
+        steady = steadied(sample.evidence, near, _share(self.min_confidence))
         kept = kept_labels(steady, self.min_confidence, self.wanted)
-        yield from self._close(
-            [name for name in self._open if name not in {label.name for label, _ in kept}], sample.timestamp_ms
-        )
+        names = {label.name for label, _ in kept}
+        yield from self._close([name for name in self._open if name not in names], sample.timestamp_ms)
         for label, sure in sorted(kept, key=lambda pair: pair[0].name):
             segment = self._open.setdefault(label.name, _Segment(sample.timestamp_ms, sure))
             segment.confidence = max(segment.confidence, sure)
@@ -99,10 +99,9 @@ class LabelTimeline:
     def _close(self, names: Iterable[str], end_ms: int) -> Iterator[Record]:
         for name in sorted(names):
             segment = self._open.pop(name)
-            label = vocabulary().labels[name]
             body = {
                 "Timestamp": segment.start_ms,
-                "Label": {"Name": name, "Confidence": segment.confidence, **_kin(label)},
+                "Label": {"Name": name, "Confidence": segment.confidence, **_kin(name)},
                 "StartTimestampMillis": segment.start_ms,
                 "EndTimestampMillis": end_ms,
                 "DurationMillis": end_ms - segment.start_ms,
@@ -112,16 +111,21 @@ class LabelTimeline:
 
 def kept_labels(saw: Evidence, min_confidence: float, wanted: LabelFilter) -> list[tuple[Label, float]]:
     """The labels that a request wants to hear of, with their Confidence."""
-    known = vocabulary().labels
-    labels = [(known[name], percent(sure)) for name, sure in saw.labels.items()]
+    known, least = vocabulary().labels, _share(min_confidence)
+    labels = [(known[name], percent(sure)) for name, sure in saw.labels.items() if sure >= least]
     return [(label, sure) for label, sure in labels if sure >= min_confidence and wanted.keeps(label)]
+
+
+def _share(min_confidence: float) -> float:
+    """A share of 1 below which nothing reaches the confidence, however it is rounded."""
+    return (min_confidence - 0.001) / 100
 
 
 def label_body(label: Label, confidence: float, instances: Iterable[Instance], min_confidence: float) -> dict[str, Any]:
     """A Label as answers have it, with those of its instances that are sure enough."""
     shown = [(instance.box, percent(instance.confidence)) for instance in instances]
     boxes = [{"BoundingBox": bounding_box(box), "Confidence": sure} for box, sure in shown if sure >= min_confidence]
-    return {"Name": label.name, "Confidence": confidence, "Instances": boxes, **_kin(label)}
+    return {"Name": label.name, "Confidence": confidence, "Instances": boxes, **_kin(label.name)}
 
 
 def picture_labels(saw: Evidence, min_confidence: float, wanted: LabelFilter) -> list[dict[str, Any]]:
@@ -131,8 +135,10 @@ def picture_labels(saw: Evidence, min_confidence: float, wanted: LabelFilter) ->
     return [label_body(label, sure, saw.instances.get(label.name, ()), min_confidence) for label, sure in kept]
 
 
-def _kin(label: Label) -> dict[str, list[dict[str, str]]]:
+@cache
+def _kin(name: str) -> Mapping[str, Sequence[Mapping[str, str]]]:
     """The members of a label that the vocabulary knows."""
+    label = vocabulary().labels[name]
     return {
         "Parents": [{"Name": name} for name in label.parents],
         "Aliases": [{"Name": name} for name in label.aliases],

@@ -8,7 +8,7 @@ and after puts them.
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from pipeline.aggregate.boxes import bounding_box, percent
 from pipeline.aggregate.camera import Camera
 from pipeline.aggregate.faces import face_detail
 from pipeline.aggregate.heads import heads
+from pipeline.aggregate.kept_faces import KeptFaces
 from pipeline.aggregate.motion import F64, boxes_of, states
 from pipeline.aggregate.reunion import reunited
 from pipeline.aggregate.stitching import stitched
@@ -75,7 +76,7 @@ class PersonTimeline:
         self._times: list[int] = []
         self._shots: list[list[list[Tracklet]]] = []
         self._cuts: list[int] = []
-        self._faces: dict[tuple[int, int], tuple[Faces, int]] = {}
+        self._faces, self._face_of = KeptFaces(), dict[tuple[int, int], int]()
         self._vectors: dict[tuple[int, int], F64] = {}
 
     def add(self, index: int, timestamp: Timestamp, found: Mapping[str, Any]) -> Iterator[Record]:
@@ -104,9 +105,13 @@ class PersonTimeline:
         return boxes
 
     def _face(self, people: F32, faces: Faces | None, embeddings: Embeddings | None) -> None:
-        for face, row in heads(faces, people) if faces is not None else ():
+        if faces is None:
+            return
+        found = heads(faces, people)
+        numbers = self._faces.add(faces) if found else range(0)
+        for face, row in found:
             key = (len(self._times) - 1, row)
-            self._faces[key] = (cast("Faces", faces), face)
+            self._face_of[key] = numbers[face]
             if embeddings is not None and embeddings.quality[face] > 0:
                 self._vectors[key] = embeddings.vectors[face].astype(np.float64) * embeddings.quality[face]
 
@@ -114,16 +119,24 @@ class PersonTimeline:
         """All items, by person."""
         del end
         self._shots.append(stitched(self._linker.cut(), self._aspect))
-        paths = [self._path(person) for person in reunited(self._shots, self._vectors)]
-        people = [path for path in paths if _is_certain(path, self._samples_beside(path[0].sample))]
-        for number, path in enumerate(sorted(people, key=lambda path: (path[0].sample, path[0].row))):
-            yield from (self._record(number, seen) for seen in path)
+        people = [person for person in reunited(self._shots, self._vectors) if self._is_certain(person)]
+        self._shots.clear()
+        self._vectors.clear()
+        # One path at a time: those of hours are large.
+        for number, person in enumerate(sorted(people, key=lambda person: (person[0].samples[0], person[0].rows[0]))):
+            yield from (self._record(number, seen) for seen in self._path(person))
 
     def summary(self) -> Mapping[str, Any]:
         """Nothing beside the items."""
         return {}
 
-    def _path(self, person: Sequence[Tracklet]) -> list[Seen]:
+    def _is_certain(self, person: Sequence[Tracklet]) -> bool:
+        """Whether somebody was there; the fewer samples their first shot has, the less it takes."""
+        scores = np.concatenate([track.scores for track in person])
+        wrong = np.prod(1 - scores[scores >= SURE])
+        return bool(1 - wrong >= min(CERTAIN, 1 - 0.5 ** self._samples_beside(int(person[0].samples[0]))))
+
+    def _path(self, person: Sequence[Tracklet]) -> Iterator[Seen]:
         samples, places, scores, found = (
             np.concatenate([getattr(track, name) for track in person])
             for name in ("samples", "places", "scores", "rows")
@@ -132,10 +145,8 @@ class PersonTimeline:
         wanted = self._with_gaps(samples)
         boxes = np.clip(boxes_of(_interpolated(wanted, samples, places), self._aspect), 0, 1)
         likely = np.interp(wanted, samples, scores)
-        return [
-            Seen(number, box, float(score), rows.get(number, -1))
-            for number, box, score in zip(wanted, boxes, likely, strict=True)
-        ]
+        for number, box, score in zip(wanted, boxes, likely, strict=True):
+            yield Seen(number, box, float(score), rows.get(number, -1))
 
     def _samples_beside(self, sample: int) -> int:
         """How many samples the shot of this one has."""
@@ -157,17 +168,11 @@ class PersonTimeline:
     def _record(self, number: int, seen: Seen) -> Record:
         time = self._times[seen.sample]
         person: dict[str, Any] = {"Index": number, "BoundingBox": bounding_box(seen.box)}
-        if (face := self._faces.get((seen.sample, seen.row))) is not None:
-            person["Face"] = face_detail(*face)
+        if (face := self._face_of.get((seen.sample, seen.row))) is not None:
+            person["Face"] = face_detail(self._faces.at(face), 0)
         return Record({"Timestamp": time, "Person": person}, time, confidence=percent(seen.score), index=number)
 
 
 def _interpolated(wanted: Sequence[int], samples: F64, places: F64) -> F64:
     """(W, 4) places at the wanted samples."""
     return np.stack([np.interp(wanted, samples, column) for column in places.T], axis=1)
-
-
-def _is_certain(path: Sequence[Seen], samples: int) -> bool:
-    """Whether somebody was there, seen in a shot of so many samples."""
-    wrong = np.prod([1 - seen.score for seen in path if seen.row >= 0 and seen.score >= SURE])
-    return bool(1 - wrong >= min(CERTAIN, 1 - 0.5**samples))

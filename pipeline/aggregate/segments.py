@@ -4,7 +4,7 @@ As in Rekognition's published sample, a segment's end is the number and the time
 difference of end and start. Segments that are less sure than 50, where the range that the API knows begins, are not reported.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.aggregate.shots import shots
 from pipeline.aggregate.types import Record
 from pipeline.detect.sound import FLOOR_DBFS
 from pipeline.media.timecode import smpte
-from pipeline.media.types import F32, FrameIndex, MediaInfo, Timestamp
+from pipeline.media.types import F32, I64, FrameIndex, MediaInfo, Timestamp
 
 SHOT, TECHNICAL_CUE = "SHOT", "TECHNICAL_CUE"
 MODEL_VERSION = "1.0"
@@ -92,6 +92,16 @@ class SegmentTimeline:
             elif stage == self._stages.text:
                 self._texts.append(text_sample(index, measured))
         return ()
+
+    @property
+    def measured(self) -> Collection[str]:
+        """The stages that measure every frame."""
+        return self._values
+
+    def measure(self, stage: str, frames: I64, values: F32) -> None:
+        """Takes the values (N, K) of many frames (N,)."""
+        if len(frames):
+            self._values[stage][frames] = values
 
     def finish(self, end: Timestamp) -> Iterator[Record]:
         """The segments: by type in the order of the request, then in time order."""

@@ -1,11 +1,14 @@
 """The faces of a video together with who they are."""
 
+from array import array
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipeline.aggregate.face_tracks import FaceTracker, People
+from pipeline.aggregate.kept_faces import KeptFaces
 from pipeline.aggregate.types import Gallery, Match
 from pipeline.detect.types import Embeddings, Faces
 from pipeline.media.types import Timestamp
@@ -16,14 +19,12 @@ class Sighting(NamedTuple):
 
     Attributes:
         millis: When, in milliseconds.
-        faces: The faces of the sample.
-        row: Which of them.
+        face: The face, alone.
         person: Index of the person.
     """
 
     millis: int
-    faces: Faces
-    row: int
+    face: Faces
     person: int
 
 
@@ -39,7 +40,8 @@ class Sightings:
     def __init__(self, faces: str, embeddings: str, aspect: float) -> None:
         self._keys = (faces, embeddings)
         self._tracker = FaceTracker(aspect)
-        self._samples: list[tuple[int, Faces]] = []
+        self._millis = array("q")
+        self._faces = KeptFaces()
 
     def add(self, timestamp: Timestamp, found: Mapping[str, Any]) -> None:
         """What was found in the next frame; frames without faces leave nothing."""
@@ -49,7 +51,8 @@ class Sightings:
         if faces is None or embeddings is None or not len(faces.scores):
             return
         self._tracker.add(timestamp.millis, faces, embeddings)
-        self._samples.append((timestamp.millis, faces))
+        self._millis.append(timestamp.millis)
+        self._faces.add(faces)
 
     def people(self) -> People:
         """Everybody seen so far."""
@@ -57,9 +60,10 @@ class Sightings:
 
     def of(self, people: People) -> Iterator[Sighting]:
         """The faces in the order of time and, within a sample, of size."""
-        for (millis, faces), persons in zip(self._samples, people.of_rows, strict=True):
-            for row, person in enumerate(persons.tolist()):
-                yield Sighting(millis, faces, row, person)
+        number = count()
+        for millis, persons in zip(self._millis, people.of_rows, strict=True):
+            for person in persons.tolist():
+                yield Sighting(millis, self._faces.at(next(number)), person)
 
 
 def recognised(people: People, gallery: Gallery, least: float, limit: int) -> dict[int, list[Match]]:

@@ -8,7 +8,8 @@ Source: Zhang et al., "ByteTrack", ECCV 2022, for the two rounds and their thres
 Hypothesis Tracking for Multiple Target Tracking", 2004.
 """
 
-from collections.abc import Sequence
+from array import array
+from collections import deque
 from dataclasses import dataclass
 from math import log, pi
 
@@ -86,28 +87,41 @@ class Sample:
     drift: F64
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One detection of a sample."""
+class Trail:
+    """What was seen of one person so far, from a sure detection on: plain numbers, since somebody may stay for hours."""
 
-    sample: Sample
-    row: int
+    def __init__(self, sample: Sample, row: int) -> None:
+        self._numbers, self._values = array("q"), array("d")
+        self._first: list[U8] = []
+        self._last: deque[U8] = deque(maxlen=FEW)
+        self.add(sample, row)
 
+    def add(self, sample: Sample, row: int) -> None:
+        """Takes the next detection."""
+        self._numbers.extend((sample.number, row))
+        place, drift, score = sample.places[row].tolist(), sample.drift.tolist(), float(sample.scores[row])
+        self._values.extend((sample.seconds, *place, score, *drift))
+        self.last_s = sample.seconds
+        if score >= SURE:
+            look = sample.looks[row].copy()
+            self._last.append(look)
+            if len(self._first) < FEW:
+                self._first.append(look)
 
-def tracklet(seen: Sequence[Sighting]) -> Tracklet:
-    """The sightings of one person, which are in order of time."""
-    scores = np.array([sighting.sample.scores[sighting.row] for sighting in seen])
-    sure = np.flatnonzero(scores >= min(SURE, scores.max()))
-    few = [[seen[k].sample.looks[seen[k].row] for k in part.tolist()] for part in (sure[:FEW], sure[-FEW:])]
-    return Tracklet(
-        samples=np.array([sighting.sample.number for sighting in seen]),
-        times=np.array([sighting.sample.seconds for sighting in seen]),
-        places=np.stack([sighting.sample.places[sighting.row] for sighting in seen]),
-        scores=scores,
-        rows=np.array([sighting.row for sighting in seen]),
-        drifts=np.stack([sighting.sample.drift for sighting in seen]),
-        looks=np.stack([np.mean(looks, axis=0) for looks in few]),
-    )
+    def tracklet(self) -> Tracklet:
+        """All of it."""
+        numbers, values = np.array(self._numbers).reshape(-1, 2), np.array(self._values).reshape(-1, 8)
+        parts = np.split(values, (1, 5, 6), axis=1)
+        times, places, scores, drifts = (np.ascontiguousarray(part) for part in parts)
+        return Tracklet(
+            samples=numbers[:, 0].copy(),
+            times=times[:, 0],
+            places=places,
+            scores=scores[:, 0],
+            rows=numbers[:, 1].copy(),
+            drifts=drifts,
+            looks=np.stack([np.mean(looks, axis=0) for looks in (self._first, self._last)]),
+        )
 
 
 class Linker:
@@ -117,7 +131,7 @@ class Linker:
         """`room` is the width of the picture in its heights."""
         self._elsewhere = log(STRANGERS / (room * SIZES))
         self._filters = Filters()
-        self._open: list[list[Sighting]] = []
+        self._open: list[Trail] = []
         self._mean: F64 = np.zeros((0, 0))
         self._last: tuple[float, F64] | None = None
         self._done: list[Tracklet] = []
@@ -134,12 +148,12 @@ class Linker:
         sure = np.flatnonzero(sample.scores >= SURE)
         tracks = np.arange(len(self._open))
         taken = self._link(sample, tracks, sure, SEEN, GATE)
-        ages = np.array([sample.seconds - track[-1].sample.seconds for track in self._open])
+        ages = np.array([sample.seconds - trail.last_s for trail in self._open])
         left = np.flatnonzero((ages <= JUST_S) & (ages > 0)) if len(ages) else tracks
         unsure = np.flatnonzero((sample.scores >= UNSURE) & (sample.scores < SURE))
         self._link(sample, left, unsure, HALF_SEEN, HALF_GATE)
         self._begin(sample, np.setdiff1d(sure, taken))
-        self._close(np.array([sample.seconds - track[-1].sample.seconds <= OPEN_S for track in self._open], bool))
+        self._close(np.array([sample.seconds - trail.last_s <= OPEN_S for trail in self._open], bool))
 
     def _advance(self, sample: Sample) -> None:
         if self._last is not None:
@@ -157,7 +171,7 @@ class Linker:
         if len(rows):
             self._filters.correct(rows, sample.places[columns], noise)
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-            self._open[row].append(Sighting(sample, column))
+            self._open[row].add(sample, column)
             if noise is SEEN:
                 self._mean[row] = 0.9 * self._mean[row] + 0.1 * sample.looks[column]
         return columns
@@ -167,13 +181,13 @@ class Linker:
             return
         self._filters.begin(sample.places[found])
         self._mean = np.concatenate([self._mean.reshape(-1, sample.looks.shape[1]), sample.looks[found]])
-        self._open += [[Sighting(sample, row)] for row in found.tolist()]
+        self._open += [Trail(sample, row) for row in found.tolist()]
 
     def _close(self, keep: NDArray[np.bool_]) -> None:
         if keep.all():
             return
-        self._done += [tracklet(track) for track, kept in zip(self._open, keep, strict=True) if not kept]
-        self._open = [track for track, kept in zip(self._open, keep, strict=True) if kept]
+        self._done += [trail.tracklet() for trail, kept in zip(self._open, keep, strict=True) if not kept]
+        self._open = [trail for trail, kept in zip(self._open, keep, strict=True) if kept]
         self._filters.keep(keep)
         self._mean = self._mean[keep]
 

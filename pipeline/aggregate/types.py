@@ -1,11 +1,11 @@
 """What aggregators are and what they emit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pipeline.errors import JobFailed
-from pipeline.media.types import F32, Timestamp
+from pipeline.media.types import F32, I64, Timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,21 @@ class Aggregator(Protocol):
 
     def summary(self) -> Mapping[str, Any]:
         """Members that the Get answer carries beside the items, for example {"LabelModelVersion": "3.0"}; called after `finish`."""
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """An aggregator to which some stages' `Values` may be given many frames at a time, since hours of single frames are dear.
+
+    It must not matter whether these come before, between or behind what `add` is given.
+    """
+
+    @property
+    def measured(self) -> Collection[str]:
+        """Keys of these stages."""
+
+    def measure(self, stage: str, frames: I64, values: F32) -> None:
+        """Takes the values (N, K) of the frames (N,)."""
 
 
 @dataclass(frozen=True, slots=True)

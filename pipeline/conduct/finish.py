@@ -1,7 +1,7 @@
 """The end of a pass: aggregators run over all detections in time order, results and notifications appear at once."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from pipeline.conduct.lease import Heartbeat
 from pipeline.conduct.reason import told
 from pipeline.conduct.settle import end_job, fail_jobs, settle_pass
 from pipeline.conduct.turn import Report, rested, taken
-from pipeline.detect.columns import unpack
+from pipeline.detect.columns import Packed
 from pipeline.errors import JobFailed, LeaseLost
 from pipeline.faces.galleries import galleries
 from pipeline.jobs.types import Chunk, ChunkState, Job, JobState, Pass, PassState
@@ -188,10 +188,9 @@ def _places(operation: str, chunks: Sequence[Chunk], frame_count: int) -> dict[s
     return places
 
 
-def _detections(work: Bucket, places: Sequence[str]) -> Iterator[tuple[int, Any]]:
-    """Frame numbers and detections of a stage, one chunk in memory at a time."""
-    for place in places:
-        yield from unpack(work.read(place))
+def _detections(work: Bucket, places: Sequence[str]) -> Packed:
+    """The detections of a stage, one chunk in memory at a time."""
+    return Packed(map(work.read, places))
 
 
 def _fail(services: Services, pass_: Pass, job: Job, reason: str) -> None:

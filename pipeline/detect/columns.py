@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from math import prod
 from typing import Any
@@ -12,7 +12,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from pipeline.detect import types
-from pipeline.media.types import I64
+from pipeline.media.types import F32, I64
 
 _MAGIC = b"RSC1"
 _LENGTH = struct.Struct("<I")
@@ -58,6 +58,42 @@ def unpack(raw: bytes) -> Iterator[tuple[int, Any]]:
     Raises:
         ValueError: the bytes are not from `pack`, or damaged.
     """
+    return _rows(*_opened(raw))
+
+
+def unpack_values(raw: bytes) -> tuple[I64, F32]:
+    """The numbers of all frames (N,), and their `Values` (N, K), which must be as many in each, at once.
+
+    Raises:
+        ValueError: the bytes are not from `pack`, damaged, or of something else.
+    """
+    header, cursor = _opened(raw)
+    frames: I64 = cursor.array("<i8", (header["frames"],))
+    if not header["columns"]:
+        return frames, np.zeros((0, 0), np.float32)
+    (column,) = header["columns"] if header["kind"] == "Values" else [None]
+    counts = cursor.array("<i4", frames.shape) if column else np.arange(2)
+    if column is None or (counts != counts[0]).any():
+        raise ValueError(f"{header['kind']} are no table of numbers")
+    return frames, cursor.array(column["dtype"], column["shape"]).reshape(len(frames), -1)
+
+
+class Packed:
+    """A stage's detections as they are kept, piece by piece in the order of the video; can be walked once, in one of both ways."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        """Frame numbers and detections."""
+        return (row for raw in self._pieces for row in unpack(raw))
+
+    def values(self) -> Iterator[tuple[I64, F32]]:
+        """Of each piece the numbers of its frames, and their values: see `unpack_values`."""
+        return map(unpack_values, self._pieces)
+
+
+def _opened(raw: bytes) -> "tuple[Mapping[str, Any], _Cursor]":
     if raw[: len(_MAGIC)] != _MAGIC:
         raise ValueError("not packed detections")
     try:
@@ -66,7 +102,7 @@ def unpack(raw: bytes) -> Iterator[tuple[int, Any]]:
         raise ValueError(f"damaged detections: {error}") from error
     (head_length,) = _LENGTH.unpack_from(data)
     header = json.loads(data[_LENGTH.size : _LENGTH.size + head_length])
-    return _rows(header, _Cursor(data, _LENGTH.size + head_length))
+    return header, _Cursor(data, _LENGTH.size + head_length)
 
 
 class _Cursor:
@@ -87,9 +123,14 @@ class _Cursor:
 def _rows(header: Mapping[str, Any], cursor: _Cursor) -> Iterator[tuple[int, Any]]:
     count = header["frames"]
     frames: I64 = cursor.array("<i8", (count,))
+    if not count:
+        return
     columns: dict[str, list[NDArray[Any]]] = {}
     for column in header["columns"]:
-        ends = np.cumsum(cursor.array("<i4", (count,)))
-        columns[column["name"]] = np.split(cursor.array(column["dtype"], column["shape"]), ends[:-1])
-    for position, frame in enumerate(frames.tolist()):
-        yield frame, _KINDS[header["kind"]](**{name: parts[position] for name, parts in columns.items()})
+        ends = np.cumsum(cursor.array("<i4", (count,))).tolist()
+        rows = cursor.array(column["dtype"], column["shape"])
+        columns[column["name"]] = [rows[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+    kind = _KINDS[header["kind"]]
+    in_order = [columns[field.name] for field in fields(kind)]
+    for frame, *parts in zip(frames.tolist(), *in_order, strict=True):
+        yield frame, kind(*parts)

@@ -2,15 +2,28 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline.media.types import FrameIndex, MediaInfo, Stretch
 
 
 def stretches(media: MediaInfo, index: FrameIndex, chunk_s: float) -> list[Stretch]:
     """The video cut into stretches of about `chunk_s` seconds."""
-    starts = [float(index.timestamp(int(frame)).seconds) for frame in index.keyframes]
-    cuts = cut(index.keyframes.tolist(), starts, len(index.pts), media.duration_ms / 1000, chunk_s)
+    cuts = cut(index.keyframes.tolist(), _Starts(index), len(index.pts), media.duration_ms / 1000, chunk_s)
     return [Stretch(start, stop) for start, stop in cuts]
+
+
+class _Starts(Sequence[float]):
+    """When each keyframe is displayed, in seconds; worked out where it is asked for, since every frame may be one."""
+
+    def __init__(self, index: FrameIndex) -> None:
+        self._index = index
+
+    def __len__(self) -> int:
+        return len(self._index.keyframes)
+
+    def __getitem__(self, place: Any) -> Any:
+        return float(self._index.timestamp(int(self._index.keyframes[place])).seconds)
 
 
 def cut(

@@ -1,5 +1,6 @@
 """What a video is: its facts and the exact times of all its frames, found without decoding more than one of them."""
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -33,10 +34,14 @@ _ENCRYPTED = ("encryption_info", "encryption_init_info")
 
 @dataclass(slots=True)
 class _Scan:
-    """What one walk over the packets saw; `picture` is the first frame that could be decoded."""
+    """What one walk over the packets saw; `picture` is the first frame that could be decoded.
 
-    pts: list[int | None] = field(default_factory=list)
-    keys: list[int | None] = field(default_factory=list)
+    Times are kept as plain numbers, as hours have a million of them; where one is missing, `undated` says so, and none counts.
+    """
+
+    pts: "array[int]" = field(default_factory=lambda: array("q"))
+    keys: "array[int]" = field(default_factory=lambda: array("q"))
+    undated: bool = False
     last: tuple[int, int] = (-(1 << 62), 0)
     reordered: bool = False
     clock: int | None = None
@@ -52,12 +57,13 @@ class _Scan:
             return
         pts = packet.pts
         self.reordered |= pts is not None and pts < self.last[0]
-        self.pts.append(pts)
+        self.undated |= pts is None
+        self.pts.append(pts or 0)
         if packet.dts is not None:
             self.furthest_back = max(self.furthest_back, (self.clock or packet.dts) - packet.dts)
             self.clock = packet.dts
         if packet.is_keyframe:
-            self.keys.append(pts)
+            self.keys.append(pts or 0)
         if pts is not None and pts >= self.last[0]:
             self.last = (pts, packet.duration or 0)
 
@@ -107,7 +113,7 @@ def _is_counted(scan: _Scan, container: InputContainer, stream: VideoStream, tim
     """
     misread = container.format.name == "avi" and not scan.reordered and bool(stream.codec_context.has_b_frames)
     begins_anew = scan.furthest_back * time_base > 1
-    return misread or begins_anew or None in scan.pts or 2 * len(set(scan.pts)) <= len(scan.pts)
+    return misread or begins_anew or scan.undated or 2 * len(np.unique(scan.pts)) <= len(scan.pts)
 
 
 def _frame_index(scan: _Scan, time_base: Fraction) -> FrameIndex:
