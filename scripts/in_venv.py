@@ -12,12 +12,16 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # scripts import one another as `scripts.x`, as the tests import them
 
 
-def enter(extras: str = "") -> None:
-    """Continues the running script in `.venv` with these extras installed; does nothing where it already runs there."""
-    venv = ROOT / ".venv"
+PEERS = ("bench", ".venv-peers")
+"""Where packages run that Reelsight is compared with: what they depend on stays out of `.venv`."""
+
+
+def enter(extras: str = "", folder: str = ".venv") -> None:
+    """Continues the running script in `.venv`, or another folder, with these extras; does nothing where it already runs there."""
+    venv = ROOT / folder
     if Path(sys.prefix).resolve() == venv or os.environ.get("REELSIGHT_IN_VENV") == str(os.getpid()):
         return
-    subprocess.run([str(ROOT / "scripts" / "setup"), *([extras] if extras else [])], check=True, stdout=sys.stderr)
+    subprocess.run([str(ROOT / "scripts" / "setup"), extras, folder], check=True, stdout=sys.stderr)
     os.environ["REELSIGHT_IN_VENV"] = str(os.getpid())  # survives the exec: a venv made of links cannot loop
     python = str(venv / "bin" / "python")
     os.execv(python, [python, *sys.argv])

@@ -3,35 +3,28 @@
 
     scripts/peers.py --media DIR --predictions OUT [--only shots,faces,…]
 
-Makes a virtual environment of its own (.venv-peers) and writes answers as OUT/<analysis>/<path of the media file in DIR>.json, shaped
-as ours, so that `scripts/accuracy.py` scores both alike. Thresholds are the packages' defaults.
+Runs in an environment of its own (`scripts/setup bench .venv-peers`) and writes answers as
+OUT/<analysis>/<path of the media file in DIR>.json, shaped as ours, so that `scripts/accuracy.py` scores both
+alike. Thresholds are the packages' defaults.
 """
 
-import sys
-from pathlib import Path
+import in_venv
 
-ROOT = Path(__file__).resolve().parent.parent
-PYTHON = ROOT / ".venv-peers" / "bin" / "python"
-PACKAGES = ["scenedetect", "opencv-python-headless", "deface", "rapidocr", "onnxruntime", "nudenet", "trackers", "av"]
-if Path(sys.prefix) != PYTHON.parents[1]:
-    import os
-    import subprocess
-
-    if not PYTHON.exists():
-        print("Making .venv-peers", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", PYTHON.parents[1]], check=True)
-        subprocess.run([PYTHON, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    os.execv(PYTHON, [PYTHON, *sys.argv])
+in_venv.enter(*in_venv.PEERS)
 
 import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from peer_media import box, frames, metadata, truth
+
+from scripts.bench_peers.yolo import detected
+from scripts.in_venv import ROOT
 
 STEP_S = 0.5
 TRACK_RATE = 5
@@ -130,29 +123,8 @@ def _spans(entry: Mapping[str, Any], rate: float) -> Iterable[tuple[float, float
 
 
 @cache
-def _yolo(path: Path) -> Any:
-    import onnxruntime
-
-    return onnxruntime.InferenceSession(str(path))
-
-
-@cache
 def _classes() -> list[str]:
     return [line.split("\t")[1] for line in COCO.splitlines()]
-
-
-def detected(path: Path, picture: Any, least: float = 0.25) -> Any:
-    """(N, 6) x0, y0, x1, y1 in pixels, score, class of YOLO26n, letterboxed to 640."""
-    height, width = picture.shape[:2]
-    scale = 640 / max(height, width)
-    small = cv2.resize(picture, (round(width * scale), round(height * scale)))
-    canvas = np.full((640, 640, 3), 114, np.uint8)
-    canvas[: small.shape[0], : small.shape[1]] = small
-    planes = canvas[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32) / 255
-    rows = _yolo(path).run(None, {"images": planes})[0][0]
-    rows = rows[rows[:, 4] >= least].copy()
-    rows[:, :4] /= scale
-    return rows
 
 
 def labels(arguments: Any) -> Answers:

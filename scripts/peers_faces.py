@@ -7,22 +7,14 @@ Runs in the virtual environment of `peers.py`. Approximate indices are made as f
 Source: faiss, "Guidelines to choose an index".
 """
 
+import in_venv
+
+in_venv.enter(*in_venv.PEERS)
+
 import sys
-from pathlib import Path
-
-PYTHON = Path(__file__).resolve().parent.parent / ".venv-peers" / "bin" / "python"
-PACKAGES = ["faiss-cpu", "numpy"]
-if Path(sys.prefix) != PYTHON.parents[1]:
-    import os
-    import subprocess
-
-    if not PYTHON.exists():
-        subprocess.run([sys.executable, "-m", "venv", PYTHON.parents[1]], check=True)
-    subprocess.run([PYTHON, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    os.execv(PYTHON, [PYTHON, *sys.argv])
-
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import faiss
 import numpy as np
