@@ -219,6 +219,8 @@ class Lanes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for lane in self._lanes.values():
+            lane.stop()  # those that are done have nothing left; after an error nobody waits for the others
         self._pool.shutdown(cancel_futures=True)
 
     def add(self, number: int, prepared: Mapping[str, Any]) -> None:

@@ -31,6 +31,9 @@ class Work(Protocol):
     def portion(self, is_last: bool, busy: int) -> Look | None:
         """What can be begun now, while `busy` portions are being looked at; `is_last`: no more frames will come."""
 
+    def stop(self) -> None:
+        """Nobody wants answers any more: what is being looked at may end early."""
+
 
 class Batches:
     """Has frames detected in batches, of which any number may be looked at at once."""
@@ -48,6 +51,9 @@ class Batches:
         batch, self.waiting = self.waiting[:size], self.waiting[size:]
         return lambda: self._detected(batch)
 
+    def stop(self) -> None:
+        """A batch is over in a moment."""
+
     def _detected(self, batch: FoundFrames) -> FoundFrames:
         answers = self._detector.detect([prepared for _, prepared in batch])
         return [(index, found) for (index, _), found in zip(batch, answers, strict=True)]
@@ -63,7 +69,12 @@ class Walked:
         self._place = 0
         self._last: Any = None
         self._is_over = False
+        self._is_stopped = False
         self.waiting: list[tuple[int, Any]] = []
+
+    def stop(self) -> None:
+        """The frame that is being looked at is the last."""
+        self._is_stopped = True
 
     def portion(self, is_last: bool, busy: int) -> Look | None:
         """What waits, when it is enough or all there will be."""
@@ -77,6 +88,8 @@ class Walked:
             self._run = self._opened()
         found: FoundFrames = []
         for index, prepared in frames:
+            if self._is_stopped:
+                return []
             found += self._add(self._run, index, prepared)
         return found + self._finish(self._run) if is_last else found
 
@@ -165,6 +178,12 @@ class Lane:
     def fail(self, error: Exception) -> None:
         """The lane is over: nothing more is fed to its detector, and what it found is void."""
         self.error, self.found = error, []
+        self.stop()
+
+    def stop(self) -> None:
+        """Drops what has been begun."""
+        if self._work is not None:
+            self._work.stop()
         for future in self._running:
             future.cancel()
         self._running.clear()

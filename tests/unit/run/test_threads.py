@@ -159,3 +159,37 @@ def test_a_lost_lease_ends_all_threads(opened: Opened, monkeypatch: pytest.Monke
     with pytest.raises(LeaseLost):
         run(*opened, Stretch(0, FRAMES), [Stage("reads", Reads(), EveryFrame())], lost, threads=3)
     assert threading.active_count() == before
+
+
+def test_a_lost_lease_ends_a_walk_at_its_next_frame(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.run._RENEW_S", 0.0)
+    lost = threading.Event()
+    seen: list[int] = []
+
+    @dataclass
+    class Waits:
+        context: int = 0
+
+        def prepare(self, frame: Frame) -> int:
+            return frame.index
+
+        def open(self, stretch: Stretch, frame_count: int) -> "Waits":
+            return self
+
+        def add(self, index: int, prepared: int) -> Iterable[tuple[int, Values]]:
+            seen.append(index)
+            if index == 20:
+                lost.wait(PATIENCE_S)
+            return [(index, Values(np.zeros(1, np.float32)))]
+
+        def finish(self) -> Iterable[tuple[int, Values]]:
+            return ()
+
+    def renew(done: int) -> None:
+        if done == FRAMES:  # decoded ahead, while the walk waits
+            threading.Timer(0.1, lost.set).start()
+            raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        run(*opened, Stretch(0, FRAMES), [Stage("waits", Waits(), EveryFrame())], renew, threads=2)
+    assert seen == list(range(21))
