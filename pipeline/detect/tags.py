@@ -36,13 +36,13 @@ class Tagger:
     kept: int = KEPT
     floor: float = SCORE_FLOOR
 
-    def prepare(self, frame: Frame) -> F32:
-        """(3, 224, 224) normalised planes of the stretched frame."""
-        return normalised(frame.rgb(SIDE, SIDE))
+    def prepare(self, frame: Frame) -> U8:
+        """(224, 224, 3) RGB of the stretched frame."""
+        return frame.rgb(SIDE, SIDE)
 
-    def detect(self, prepared: Sequence[F32]) -> Sequence[Tags]:
+    def detect(self, prepared: Sequence[U8]) -> Sequence[Tags]:
         """One answer per prepared frame."""
-        (probabilities,) = self.session.run({"x": np.stack(prepared)})
+        (probabilities,) = self.session.run({"x": np.stack([normalised(pixels) for pixels in prepared])})
         return [_likeliest(row, self.kept, self.floor) for row in probabilities]
 
 

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from pipeline.aggregate.types import NoGalleries, Record
 from pipeline.analyses.labels import ANALYSIS
 from pipeline.detect.boxes import areas, corners_of, intersections, iou
-from pipeline.detect.objects import ObjectDetector
+from pipeline.detect.objects import MODEL, ObjectDetector
 from pipeline.media.types import F32, I64, Timestamp
 from pipeline.models.library import Library
 from tests.support.clips import answered
@@ -132,8 +132,7 @@ def test_nothing_is_found_on_a_white_picture(library: Library) -> None:
 
 def test_pictures_of_one_shape_are_found_alike_alone_and_in_a_batch(library: Library, media: Path) -> None:
     files = ("images/labels/coco_000000574315.jpg", "images/labels/coco_000000301421.jpg")
-    stage = ANALYSIS.stages([{}], library)[0]
-    detector = ObjectDetector(stage.detector.session, batch=2)
+    detector = ObjectDetector(library.load(MODEL), batch=2)
     prepared = [detector.prepare(drawn(still(media / f).rgb(640, 480))) for f in files]
     together, alone = detector.detect(prepared), [detector.detect([p])[0] for p in prepared]
     for one, other in zip(together, alone, strict=True):
