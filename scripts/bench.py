@@ -2,15 +2,22 @@
 """How far a run is from the floor that decoding and inference set.
 
     scripts/bench.py VIDEO [--analyses labels,faces,segments] [--repeat 3] [--json FILE]
+    scripts/bench.py VIDEO --peers [--only opencv,rapidocr,…] [--seconds 10] [--every-frame] [--repeat 3] [--json FILE]
 
 floor = max(decode, inference) on the cores granted. Decode is the fastest of one and of all threads for just the frames somebody looks at;
-inference is the time inside the models for just the calls that were made. Both are measured alone, each phase in a fresh process, phases by
-turns; figures are medians. Machines are noisy: read the ratios, not the seconds.
+inference is the time inside the models for just the calls that were made: calls one after the other with all cores each, or the time of
+calls on one core each divided by the cores, whichever is less. Both are measured alone, each phase in a fresh process, phases by turns;
+figures are medians. Machines are noisy: read the ratios, not the seconds.
+
+With `--peers`, how many times the wall and processor time of ours the script that people write and the packages that they use take for the
+same video: in an environment of its own, models loaded before, likewise in fresh processes by turns.
 """
+
+import sys
 
 import in_venv
 
-in_venv.enter()
+in_venv.enter(*(in_venv.PEERS if "--peers" in sys.argv else ()))
 
 import argparse
 import json
@@ -18,7 +25,7 @@ import multiprocessing
 import resource
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -26,7 +33,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline import analyses, logs
 from pipeline.analyses.types import Stage
@@ -39,47 +45,11 @@ from pipeline.media.reader import read
 from pipeline.media.sampling import sampled
 from pipeline.media.types import Stretch
 from pipeline.models.threads import cores
-from pipeline.models.types import Models, Session
+from pipeline.models.types import Models
 from pipeline.run import Lanes
 from scripts import pulled
-
-
-class TimedModels:
-    """Models that add up the time spent inside them."""
-
-    def __init__(self, models: Models) -> None:
-        self._models = models
-        self.spent: dict[str, float] = {}
-        self.calls: dict[str, int] = {}
-
-    def has(self, name: str) -> bool:
-        """Whether the model is there."""
-        return self._models.has(name)
-
-    def load(self, name: str) -> "TimedSession":
-        """The model, timed."""
-        return TimedSession(self._models.load(name), name, self)
-
-
-class TimedSession:
-    """A session that adds up its time."""
-
-    def __init__(self, session: Session, name: str, models: TimedModels) -> None:
-        self._session, self._name, self._models = session, name, models
-        self.version, self.metadata = session.version, session.metadata
-
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        """The model's outputs."""
-        begun = time.perf_counter()
-        try:
-            return self._session.run(inputs)
-        finally:
-            spent = time.perf_counter() - begun
-            self._models.spent[self._name] = self._models.spent.get(self._name, 0.0) + spent
-            self._models.calls[self._name] = self._models.calls.get(self._name, 0) + 1
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+from scripts.bench_peers import command
+from scripts.timed_models import TimedModels
 
 
 def main() -> None:
@@ -89,10 +59,16 @@ def main() -> None:
     parser.add_argument("--analyses", default=",".join(o.analysis for o in OPERATIONS.values()))
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
+    command.add_to(parser)
     arguments = parser.parse_args()
     logs.configure("WARNING", "console")
     if not arguments.video.is_file():
         parser.error(f"{arguments.video} is not a file")
+    if arguments.repeat < 1:
+        parser.error(f"--repeat: at least 1, not {arguments.repeat}")
+    if arguments.peers:
+        command.compare(parser, arguments, alone)
+        return
     known = {operation.analysis: operation.name for operation in OPERATIONS.values()}
     if unknown := set(arguments.analyses.split(",")) - set(known):
         parser.error(f"no analyses are called {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
@@ -109,11 +85,11 @@ def main() -> None:
         arguments.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
-def alone(function: Any, video: Path, names: list[str]) -> dict[str, Any]:
+def alone(function: Any, *arguments: Any) -> dict[str, Any]:
     """What a phase measured in a process of its own."""
     quiet = partial(logs.configure, "WARNING", "console")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), quiet) as pool:
-        result: dict[str, Any] = pool.submit(function, video, names).result()
+        result: dict[str, Any] = pool.submit(function, *arguments).result()
         return result
 
 
@@ -141,31 +117,39 @@ def decode(video: Path, names: list[str]) -> dict[str, Any]:
 
 
 def inference(video: Path, names: list[str]) -> dict[str, Any]:
-    """Seconds inside the models when nothing else runs beside them."""
+    """Seconds inside the models when nothing else runs beside them; per model on one core."""
+    one_each, all_each = calls(video, names, 1), calls(video, names, cores())
+    per_model = {f"model {name}": seconds for name, seconds in one_each.spent.items()}
+    return {
+        "inference_s": min(sum(one_each.spent.values()) / cores(), sum(all_each.spent.values())),
+        "all_cores_each_s": sum(all_each.spent.values()),
+        **per_model,
+        **{f"calls {name}": n for name, n in one_each.calls.items()},
+    }
+
+
+def calls(video: Path, names: list[str], threads: int) -> TimedModels:
+    """Time and number of the calls, one after the other, each with so many threads."""
     media, index = probe(video)
     stretch = Stretch(0, media.frame_count)
-    models = TimedModels(pulled.library())
+    models = TimedModels(pulled.library(threads))
     stages = stages_of(names, models)
     watched = {key: stage for key, stage in stages.items() if not isinstance(stage.detector, Listener)}
-    lanes = Lanes(watched, index, stretch, media.frame_count)
-    for frame in read(video, media, index, stretch, lanes.numbers):
-        lanes.add(frame.index, lanes.prepared(frame))
-    lanes.finish()
-    per_model = {f"model {name}": seconds for name, seconds in models.spent.items()}
-    return {
-        "inference_s": sum(models.spent.values()),
-        **per_model,
-        **{f"calls {name}": n for name, n in models.calls.items()},
-    }
+    with Lanes(watched, index, stretch, media.frame_count) as lanes:
+        for frame in read(video, media, index, stretch, lanes.numbers):
+            lanes.add(frame.index, lanes.prepared(frame))
+            lanes.settle()
+        lanes.finish()
+    return models
 
 
 def actual(video: Path, names: list[str]) -> dict[str, Any]:
     """The run as a worker does it; models are loaded before, as they are in a worker that has worked before."""
-    models = pulled.library()
+    models = pulled.library(1)
     for name in {model for operation in names for model in analyses.load(operation).models()}:
         models.load(name)
     begun, cpu = time.perf_counter(), time.process_time()
-    report = analyze(video, {name: OPERATIONS[name].minimal for name in names}, models)
+    report = analyze(video, {name: OPERATIONS[name].minimal for name in names}, models, threads=cores())
     wall = time.perf_counter() - begun
     stages: dict[str, float] = {}
     for chunk in report.timings:

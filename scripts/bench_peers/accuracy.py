@@ -1,0 +1,42 @@
+"""What is known of accuracy: ours from the table of docs/performance.md, the packages' from `peer_figures.json`."""
+
+import json
+from collections.abc import Mapping
+
+from scripts.in_venv import ROOT
+from scripts.peer_figures import RECORDED
+
+TABLE = ROOT / "docs" / "performance.md"
+FIGURES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "shots": ("hard cuts, F1 at ±1 frame", ("±1 f1",)),
+    "faces": ("face boxes at IoU .4, precision / recall", ("boxes precision", "boxes recall")),
+    "text": ("words on clips", ("video_words",)),
+    "moderation": ("moderation categories found / false", ("found", "false_on_harmless")),
+    "persons": (
+        "persons, IDF1 / MOTA / HOTA, switches, PETS09-S2L1",
+        tuple(f"vtest_PETS09-S2L1 {name}" for name in ("idf1", "mota", "hota", "switches")),
+    ),
+}
+"""Group -> the row of the table, and the packages' figures that belong beside it."""
+
+
+def shown(group: str) -> tuple[str, str, str]:
+    """What is measured, ours, theirs; empty where a package has no figures."""
+    if not group:
+        return "", "", ""
+    row, names = FIGURES[group]
+    theirs = json.loads(RECORDED.read_text(encoding="utf-8"))["figures"][group]
+    return row, ours(row), " / ".join(theirs[name] for name in names)
+
+
+def ours(row: str) -> str:
+    """The figure that the table has in the row of this name.
+
+    Raises:
+        LookupError: the table has no such row.
+    """
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0] == row:
+            return cells[1]
+    raise LookupError(f"{TABLE.name} has no row {row!r}")

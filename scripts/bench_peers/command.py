@@ -1,0 +1,38 @@
+"""What `scripts/bench.py --peers` does."""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from scripts.bench_peers import cut, rounds, table
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of a comparison."""
+    parser.add_argument("--peers", action="store_true", help="compare with scripts and packages in .venv-peers instead")
+    parser.add_argument("--only", help=f"of the peers, some of {','.join(rounds.contenders())}")
+    parser.add_argument("--seconds", type=float, help="with the peers, compare on so much of the video's beginning")
+    parser.add_argument(
+        "--every-frame", action="store_true", help="show packages every frame instead of those at our step"
+    )
+
+
+def compare(parser: argparse.ArgumentParser, arguments: Any, alone: rounds.Alone) -> None:
+    """Measures, prints and keeps the report."""
+    only = list(dict.fromkeys(arguments.only.split(","))) if arguments.only else rounds.contenders()
+    if unknown := set(only) - set(rounds.contenders()):
+        parser.error(
+            f"--only: no peers are called {', '.join(sorted(unknown))}; choose from {', '.join(rounds.contenders())}"
+        )
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        parser.error(f"--seconds: more than 0, not {arguments.seconds}")
+    with tempfile.TemporaryDirectory() as folder:
+        video = (
+            cut.beginning(arguments.video, arguments.seconds, Path(folder)) if arguments.seconds else arguments.video
+        )
+        report = rounds.compared(video, only, arguments.repeat, arguments.every_frame, alone)
+    print("\n".join(table.lines(report)))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1), encoding="utf-8")

@@ -1,0 +1,121 @@
+"""Everything that is compared, measured by turns: each phase in a process of its own, in every second round in the opposite order."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.analyses.types import Parameters
+from pipeline.catalog import OPERATIONS
+from pipeline.media.probe import probe
+from pipeline.models.library import Library
+from pipeline.models.threads import cores
+from scripts import pulled
+from scripts.bench_peers import naive, ours, roster
+from scripts.bench_peers.pictures import READERS
+from scripts.bench_peers.report import Runs, report
+
+ALL: Mapping[str, Parameters] = {name: operation.minimal for name, operation in OPERATIONS.items()}
+Figures = dict[str, Any]
+Alone = Callable[..., Figures]
+"""Calls a function with these arguments in a process of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a round.
+
+    Attributes:
+        contender: Whom it belongs to.
+        part: Which part of that.
+        function: What is called, alone.
+        arguments: Its arguments.
+    """
+
+    contender: str
+    part: str
+    function: Callable[..., Figures]
+    arguments: tuple[Any, ...]
+
+
+def contenders() -> list[str]:
+    """Whom one can be compared with."""
+    return [*READERS, *roster.PEERS]
+
+
+def compared(video: Path, only: Sequence[str], repeat: int, every_frame: bool, alone: Alone) -> Figures:
+    """The report of `report.report`, of `repeat` rounds with some of the `contenders`."""
+    library = pulled.complete(ALL)
+    left_out = {name: why for name in only if (why := unavailable(name, library))}
+    before = os.getloadavg()[0]
+    runs = measured(
+        planned(video, [name for name in only if name not in left_out], every_frame), repeat, left_out, alone
+    )
+    media, _ = probe(video)
+    about = {
+        "video": video.name,
+        "length_s": media.duration_ms / 1000,
+        "frames": media.frame_count,
+        "size": f"{media.width}×{media.height}",
+        "cores": cores(),
+        "load": (before, os.getloadavg()[0]),
+        "rounds": repeat,
+    }
+    return report(about, runs, left_out)
+
+
+def measured(phases: Sequence[Phase], repeat: int, left_out: dict[str, str], alone: Alone) -> Runs:
+    """What the phases take; a contender that fails is added to `left_out`, with the reason.
+
+    Raises:
+        Exception: whatever a phase of ours raised.
+    """
+    runs = Runs()
+    for number in range(repeat):
+        for phase in phases[:: -1 if number % 2 else 1]:
+            if phase.contender not in left_out:
+                _measure(phase, number, runs, left_out, alone)
+    return runs
+
+
+def unavailable(name: str, library: Library) -> str:
+    """Why a contender cannot be measured here; empty: it can."""
+    if name in READERS:
+        return roster.unimportable(("cv2",), roster.EXTRA) if name == "opencv" else ""
+    return roster.missing(roster.PEERS[name], library)
+
+
+def planned(video: Path, names: Sequence[str], every_frame: bool) -> list[Phase]:
+    """The phases of a round; ours once for whatever is compared with it."""
+    phases, subjects = [], list(dict.fromkeys(roster.PEERS[n].subject for n in names if n in roster.PEERS))
+    readers = [name for name in names if name in READERS]
+    if readers:
+        phases.append(Phase("ours", "all", ours.measured, (video, ALL)))
+    phases += [Phase(r, name, script, (video, name, r)) for r in readers for name in ALL]
+    for subject in subjects:
+        operation, parameters = roster.SUBJECTS[subject]
+        phases.append(Phase("ours", subject, ours.measured, (video, {operation: parameters})))
+        mine = [name for name in names if name in roster.PEERS and roster.PEERS[name].subject == subject]
+        phases += [Phase(name, subject, roster.cost, (video, name, every_frame)) for name in mine]
+    return phases
+
+
+def script(video: Path, name: str, reader: str) -> Figures:
+    """What `naive.job` measures; of what was found, the number of items."""
+    figures = naive.job(video, name, ALL[name], reader, pulled.library())
+    return {key: value for key, value in figures.items() if key != "found"} | {"items": len(figures["items"])}
+
+
+def _measure(phase: Phase, number: int, runs: Runs, left_out: dict[str, str], alone: Alone) -> None:
+    print(f"round {number + 1}: {phase.contender}, {phase.part}", file=sys.stderr, flush=True)
+    try:
+        figures = alone(phase.function, *phase.arguments)
+    except Exception as error:
+        if phase.contender == "ours":
+            raise
+        left_out[phase.contender] = f"it failed: {type(error).__name__}: {error}"
+        runs.drop(phase.contender)
+    else:
+        runs.add(phase.contender, phase.part, figures)
