@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """Jobs for longer videos fail."""
     max_pixels: int = 8192 * 4320
     """Width times height of the largest picture that is decoded; jobs for larger ones fail."""
+    decode_device: Literal["cpu", "cuda"] = "cpu"
+    """Where videos are decoded; a device that is not there is an error. Codecs that it does not know go to the CPU, and the log says so."""
     decode_stall_s: float = 60.0
     """A decoder that delivers no frame for this long fails the job."""
     worker_memory_mb: int = 8192
@@ -139,7 +141,7 @@ class Settings(BaseSettings):
     concurrency: int | None = None
     """Worker children for video; None: one per two cores, at least one."""
     threads: int | None = None
-    """Inference threads per worker child; None: cores the cgroup grants divided by the concurrency."""
+    """Inferring threads per worker child, beside the one that decodes; None: cores the cgroup grants divided by the concurrency."""
     device: Literal["cpu", "cuda", "tensorrt"] = "cpu"
     """Where inference runs; a device that is not there is an error, never a silent fall-back."""
     models_dir: Path | None = None

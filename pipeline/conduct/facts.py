@@ -56,7 +56,8 @@ def pack_index(index: FrameIndex) -> bytes:
     """The frame index as a compressed npz file."""
     buffer = io.BytesIO()
     base = np.array([index.time_base.numerator, index.time_base.denominator], dtype=np.int64)
-    np.savez_compressed(buffer, pts=np.diff(index.pts, prepend=0), keyframes=index.keyframes, time_base=base)
+    steps = np.diff(index.pts, prepend=0)
+    np.savez_compressed(buffer, pts=steps, keyframes=index.keyframes, time_base=base, repeated=index.repeated)
     return buffer.getvalue()
 
 
@@ -65,4 +66,6 @@ def unpack_index(raw: bytes) -> FrameIndex:
     with np.load(io.BytesIO(raw), allow_pickle=False) as columns:
         numerator, denominator = (int(value) for value in columns["time_base"])
         pts = np.cumsum(columns["pts"], dtype=np.int64)
-        return FrameIndex(pts, columns["keyframes"], Fraction(numerator, denominator))
+        # Indexes of before have no such column: nothing is left out on their word.
+        repeated = bool(columns["repeated"]) if "repeated" in columns else True
+        return FrameIndex(pts, columns["keyframes"], Fraction(numerator, denominator), repeated)

@@ -15,7 +15,7 @@ from pipeline.settings import Settings, revealed
 OWN = frozenset(
     {
         "data_dir", "host", "port", "tls_port", "tls_cert_file", "tls_key_file",
-        "models_dir", "models_file", "device", "concurrency", "threads", "image_children", "image_threads",
+        "models_dir", "models_file", "device", "decode_device", "concurrency", "threads", "image_children", "image_threads",
         "worker_memory_mb", "video_cache_bytes", "webhook_ca_file", "flower_user", "flower_password",
         "metrics_token", "log_level", "log_format",
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import av
 import av.logging
 from av.codec.context import ThreadType
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
@@ -64,8 +65,13 @@ def _explain(path: Path, error: av.FFmpegError) -> MediaError:
 
 
 @contextmanager
-def opened(path: str | Path, limits: DecodeLimits) -> Iterator[InputContainer]:
+def opened(path: str | Path, limits: DecodeLimits, hwaccel: HWAccel | None = None) -> Iterator[InputContainer]:
     """The open container; closed at the end.
+
+    Args:
+        path: The file.
+        limits: How long opening may take.
+        hwaccel: What its videos are decoded on; None: the CPU.
 
     Raises:
         MediaError: FFmpeg cannot open the file.
@@ -75,7 +81,12 @@ def opened(path: str | Path, limits: DecodeLimits) -> Iterator[InputContainer]:
     file.open("rb").close()
     try:
         container = av.open(
-            f"file:{file}", "r", container_options=_OPEN, metadata_errors="replace", timeout=limits.stall_s
+            f"file:{file}",
+            "r",
+            container_options=_OPEN,
+            metadata_errors="replace",
+            timeout=limits.stall_s,
+            hwaccel=hwaccel,
         )
     except av.FFmpegError as error:
         raise _explain(file, error) from error
@@ -108,7 +119,7 @@ def require_damage(error: av.FFmpegError) -> None:
         raise MediaError("The file could not be read in time: its storage stalled.") from error
 
 
-def prepare_decoder(stream: VideoStream, limits: DecodeLimits) -> None:
+def prepare_decoder(stream: VideoStream, limits: DecodeLimits, threads: int = 1) -> None:
     """Sets threads and bounds before the decoder opens.
 
     Raises:
@@ -117,8 +128,8 @@ def prepare_decoder(stream: VideoStream, limits: DecodeLimits) -> None:
     codec = stream.codec_context
     check_pixels(codec.width, codec.height, limits)
     codec.options = {"max_pixels": str(limits.max_pixels), "skip_loop_filter": "default" if limits.deblock else "all"}
-    codec.thread_count = limits.threads
-    codec.thread_type = ThreadType.SLICE if limits.threads == 1 else ThreadType.AUTO
+    codec.thread_count = threads
+    codec.thread_type = ThreadType.SLICE if threads == 1 else ThreadType.AUTO
 
 
 def check_pixels(width: int, height: int, limits: DecodeLimits) -> None:

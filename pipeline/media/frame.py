@@ -8,6 +8,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange as AvRange
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
+from pipeline.media.tally import Tally
 from pipeline.media.types import U8, ColorRange, MediaInfo, Timestamp
 
 _MATRICES: Mapping[int, Colorspace] = {
@@ -42,16 +43,43 @@ def _matrix(frame: VideoFrame) -> Colorspace:
     return Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601
 
 
+_ENOUGH_ROWS = 8
+"""Rows of the picture that are averaged for one of a thumbnail; more of them cost time and change it by less than coding does."""
+_PLANAR = frozenset(
+    {"gray", "nv12", "p010le", "yuv420p10le"}
+    | {f"{yuv}{sampling}p" for yuv in ("yuv", "yuvj") for sampling in (420, 422, 444)}
+)
+
+
+def thinned(frame: VideoFrame, height: int) -> VideoFrame:
+    """The picture with as many of its rows as a thumbnail `height` rows high needs: every third, fifth ... row, or all of them.
+
+    Odd steps take rows of both fields of interlaced pictures, and the middle one of each group.
+    """
+    step = (frame.height // (height * _ENOUGH_ROWS) - 1) // 2 * 2 + 1
+    if step < 3 or frame.format.name not in _PLANAR:
+        return frame
+    thin = VideoFrame(frame.width, frame.height // step, frame.format.name)
+    for source, kept in zip(frame.planes, thin.planes, strict=True):
+        length = min(source.line_size, kept.line_size)
+        rows = np.frombuffer(memoryview(source), np.uint8).reshape(source.height, -1)
+        taken = rows[step // 2 :: step, :length][: kept.height]
+        np.frombuffer(memoryview(kept), np.uint8).reshape(kept.height, -1)[: len(taken), :length] = taken
+    return thin
+
+
 class Scalers:
     """One swscale context per target size, kept while they are in use; serves one thread."""
 
     _KEPT = 16
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally | None = None) -> None:
         self._by_size: OrderedDict[tuple[int, int, str], VideoReformatter] = OrderedDict()
+        self._tally = tally or Tally()
 
     def scale(self, frame: VideoFrame, width: int, height: int, pixel_format: str) -> VideoFrame:
         """The frame at another size and format, full range."""
+        self._tally.converted += 1
         key = (width, height, pixel_format)
         scaler = self._by_size.pop(key, None) or VideoReformatter()
         self._by_size[key] = scaler
@@ -59,7 +87,7 @@ class Scalers:
             self._by_size.popitem(last=False)
         smaller = width <= frame.width and height <= frame.height
         return scaler.reformat(
-            frame,
+            thinned(frame, height),
             width,
             height,
             pixel_format,

@@ -1,6 +1,9 @@
 """Bounds under which foreign files are decoded, and what decoding may trade for speed."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+DecodeDevice = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,8 @@ class DecodeLimits:
         max_pixels: Width times height of a frame, at most.
         max_duration_s: Seconds between the first and the last frame, at most.
         stall_s: Seconds of wall time without a decoded frame after which the file is given up.
-        threads: Decoder threads; one is fastest where several chunks are decoded at once.
+        threads: Decoder threads where most frames are wanted; between frames far apart one decodes least.
+        device: Where pictures are decoded; a codec that the device does not know is decoded on the CPU.
         deblock: Whether H.264 and HEVC run their loop filter; without it decoding is faster and pixels drift slightly.
     """
 
@@ -19,4 +23,5 @@ class DecodeLimits:
     max_duration_s: float = 24 * 3600.0
     stall_s: float = 120.0
     threads: int = 1
+    device: DecodeDevice = "cpu"
     deblock: bool = True

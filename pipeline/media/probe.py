@@ -120,7 +120,7 @@ def _frame_index(scan: _Scan, time_base: Fraction) -> FrameIndex:
     pts = np.unique(np.asarray(scan.pts, np.int64))
     keys = np.asarray(scan.keys, np.int64)
     keyframes = np.union1d(np.zeros(1, np.int64), np.searchsorted(pts, keys))
-    return FrameIndex(pts, keyframes.astype(np.int64), time_base)
+    return FrameIndex(pts, keyframes.astype(np.int64), time_base, repeated=len(pts) < len(scan.pts))
 
 
 def _counted_index(count: int, stream: VideoStream, time_base: Fraction) -> FrameIndex:

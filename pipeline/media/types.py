@@ -111,11 +111,13 @@ class FrameIndex:
         pts: (N,) int64 ascending, in the file's own clock and `time_base` units.
         keyframes: (K,) int64 ascending, frame numbers at which decoding can begin; the first is 0.
         time_base: Seconds per unit of pts.
+        repeated: Whether several pictures claim the same time; only the first of them to be displayed is a frame.
     """
 
     pts: I64
     keyframes: I64
     time_base: Fraction
+    repeated: bool = False
 
     def timestamp(self, frame: int) -> Timestamp:
         """Time of the frame with number `frame`."""

@@ -15,7 +15,7 @@ from pipeline.analyses.types import Stage
 from pipeline.catalog import OPERATIONS
 from pipeline.detect.types import Listener, StretchDetector
 from pipeline.media import frame as frames
-from pipeline.media import reader
+from pipeline.media.decoder import Decoder
 from pipeline.media.probe import probe
 from pipeline.media.types import Frame, Stretch
 from pipeline.models.types import Models
@@ -52,7 +52,7 @@ def work_of(path: Path, names: Iterable[str], models: Models, monkeypatch: pytes
 
 def _count_pictures(counts: Counts, patched: pytest.MonkeyPatch) -> None:
     """Counts what leaves FFmpeg's decoder, and what swscale makes of it."""
-    decoded = reader._Decoder._decoded
+    decoded = Decoder._decoded
 
     def counting(decoder: Any, packet: Any) -> Any:
         pictures = decoded(decoder, packet)
@@ -67,7 +67,7 @@ def _count_pictures(counts: Counts, patched: pytest.MonkeyPatch) -> None:
             counts.add(f"scaled to {width}x{height}")
             return self._scaler.reformat(frame, width, height, *rest, **more)
 
-    patched.setattr(reader._Decoder, "_decoded", counting)
+    patched.setattr(Decoder, "_decoded", counting)
     patched.setattr(frames, "VideoReformatter", Scaler)
 
 
