@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import analyses
+from pipeline import analyses, run
 from pipeline.analyses.types import Parameters
 from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS
-from pipeline.media import reader
+from pipeline.media.tally import Tally
 from pipeline.models.threads import cores
 from scripts import pulled
 from scripts.bench_peers.clock import Clock
@@ -20,12 +21,12 @@ def measured(video: Path, requests: Mapping[str, Parameters]) -> dict[str, Any]:
     models = pulled.library(1)
     for name in {model for operation in requests for model in analyses.load(operation).models()}:
         models.load(name)
-    with counted() as decoded:
+    with counted() as tally:
         clock = Clock()
         report = analyze(video, requests, models, threads=cores())
         spent = clock.spent
     items = {name: len(answer[OPERATIONS[name].result_key]) for name, answer in report.answers.items()}
-    return {**spent, "frames": sum(decoded), "items": items, "stages": stages(report.timings)}
+    return {**spent, "frames": tally.pictures, "items": items, "stages": stages(report.timings)}
 
 
 def stages(timings: Any) -> dict[str, float]:
@@ -39,29 +40,13 @@ def stages(timings: Any) -> dict[str, float]:
     return spent
 
 
-class _Packet:
-    """A packet that notes how many pictures the decoder gave for it."""
-
-    def __init__(self, packet: Any, decoded: list[int]) -> None:
-        self._packet, self._decoded = packet, decoded
-
-    def decode(self) -> Any:
-        """The pictures."""
-        pictures = self._packet.decode()
-        self._decoded.append(len(pictures))
-        return pictures
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._packet, name)
-
-
 @contextmanager
-def counted() -> Iterator[list[int]]:
-    """Pictures that the decoder gives meanwhile, one number a packet."""
-    decoded: list[int] = []
-    demuxed = reader.demuxed
-    reader.demuxed = lambda *given: (_Packet(packet, decoded) for packet in demuxed(*given))  # type: ignore[assignment]
+def counted() -> Iterator[Tally]:
+    """What reading frames costs meanwhile."""
+    tally = Tally()
+    read = run.read
+    run.read = partial(read, tally=tally)
     try:
-        yield decoded
+        yield tally
     finally:
-        reader.demuxed = demuxed
+        run.read = read

@@ -109,7 +109,7 @@ def script(video: Path, name: str, reader: str) -> Figures:
 
 
 def _measure(phase: Phase, number: int, runs: Runs, left_out: dict[str, str], alone: Alone) -> None:
-    print(f"round {number + 1}: {phase.contender}, {phase.part}", file=sys.stderr, flush=True)
+    said = f"round {number + 1}: {phase.contender}, {phase.part}"
     try:
         figures = alone(phase.function, *phase.arguments)
     except Exception as error:
@@ -119,3 +119,5 @@ def _measure(phase: Phase, number: int, runs: Runs, left_out: dict[str, str], al
         runs.drop(phase.contender)
     else:
         runs.add(phase.contender, phase.part, figures)
+        said += f": wall {figures['wall_s']:.2f} s, CPU {figures['cpu_s']:.2f} s"
+    print(said, file=sys.stderr, flush=True)
