@@ -4,8 +4,10 @@ The database is the truth; a wake-up that is lost is sent again by the sweeper, 
 """
 
 import json
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +52,10 @@ ROUTES: Mapping[str, str] = {
 VISIBILITY_TIMEOUT_S = 1800
 """Past this an unacknowledged message is delivered again; longer than any task may run (TASK_LIMIT_S)."""
 TASK_LIMIT_S = 1500
+BURST_PLANS = 8
+"""Calls for planning in a burst that send a message each, so that as many workers plan side by side."""
+BURST = 0.8
+"""A burst lasts this part of the time that jobs linger."""
 
 
 def taken_from(queues: str) -> str:
@@ -131,10 +137,17 @@ class CeleryQueue:
     def __init__(self, app: Celery) -> None:
         """A queue that sends through `app`."""
         self._app = app
+        self._burst = threading.Lock()
+        self._burst_ends_s, self._burst_plans = 0.0, 0
 
     def wake_plan(self, delay_s: float = 0.0) -> None:
-        """Asks for planning; the planner itself waits until jobs have lingered, so the delay is not sent."""
-        self._send(PLAN)
+        """Asks for planning; the planner itself waits until jobs have lingered, so the delay is not sent.
+
+        Of a burst the first few calls send, and one message comes after all others, before the last of their jobs has lingered: whoever
+        takes it sees what was kept for any of them.
+        """
+        if delay_s <= 0 or self._leads(delay_s):
+            self._send(PLAN)
 
     def waiting_plans(self) -> int | None:
         """How many such messages no worker has taken; None: the broker is away."""
@@ -169,11 +182,23 @@ class CeleryQueue:
         with self._app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, timeout=2)
 
+    def _leads(self, delay_s: float) -> bool:
+        """Whether this call for planning sends a message of its own; one is sent at the end of the burst for those that do not."""
+        with self._burst:
+            now = time.monotonic()
+            if now >= self._burst_ends_s:
+                self._burst_ends_s, self._burst_plans = now + BURST * delay_s, 0
+            self._burst_plans += 1
+            if self._burst_plans == BURST_PLANS + 1:
+                with suppress(RuntimeError):  # the process is ending: the sweeper asks
+                    threading.Timer(self._burst_ends_s - now, self._send, (PLAN,)).start()
+            return self._burst_plans <= BURST_PLANS
+
     def _waiting(self, queue: str) -> int | None:
         try:
-            with self._app.connection_for_write() as connection:
-                channel: Any = connection.default_channel
-                return int(channel.queue_declare(queue, passive=True).message_count)
+            # One that is open already: a new one costs several times as much as the question.
+            with self._app.producer_or_acquire() as producer:
+                return int(producer.channel.queue_declare(queue, passive=True).message_count)
         except ChannelError:
             return 0  # nobody has sent any
         except (OperationalError, RedisError, OSError) as error:

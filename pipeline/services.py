@@ -10,8 +10,8 @@ from pipeline.mailbox import Mailbox
 from pipeline.notify.outbox import Outbox
 from pipeline.notify.topics import Topics
 from pipeline.objects.directory import DirectoryStore
-from pipeline.objects.s3 import S3Store, s3_client
 from pipeline.objects.types import Bucket, ObjectStore
+from pipeline.results.lately import Lately
 from pipeline.results.tokens import PageTokens
 from pipeline.secrets import secret_keys
 from pipeline.settings import Settings
@@ -32,6 +32,7 @@ class Services:
         objects: The videos.
         work: Our own objects: detections and results.
         tokens: Page tokens.
+        lately: Parts of results that were read lately.
         queue: Wakes workers.
         mailbox: Requests that workers answer at once.
         topics: Where completions are announced.
@@ -46,6 +47,7 @@ class Services:
     objects: ObjectStore
     work: Bucket
     tokens: PageTokens
+    lately: Lately
     queue: JobQueue
     mailbox: Mailbox
     topics: Topics
@@ -66,6 +68,7 @@ class Services:
             objects=objects,
             work=work,
             tokens=PageTokens(keys, settings.page_token_ttl),
+            lately=Lately(),
             queue=queue,
             mailbox=Mailbox(settings),
             counts=Counts(settings),
@@ -91,5 +94,7 @@ def _stores(settings: Settings) -> tuple[ObjectStore, Bucket]:
     """The store of the videos and the bucket of our own objects."""
     if settings.s3_endpoint_url is None:
         return DirectoryStore(settings.buckets_path), Bucket(DirectoryStore(settings.data_dir), "work")
+    from pipeline.objects.s3 import S3Store, s3_client  # and with it boto3, which takes long
+
     store = S3Store(s3_client(settings), settings.data_dir / "cache" / "videos", settings.video_cache_bytes)
     return store, Bucket(store, settings.work_bucket)

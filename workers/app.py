@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from celery.signals import (
@@ -25,14 +25,17 @@ from celery.signals import (
 from pipeline import logs, scratch
 from pipeline.models.library import Library
 from pipeline.models.threads import inference_threads
-from pipeline.models.types import Models
 from pipeline.process import die_with_parent, on_progress
 from pipeline.queue import IMAGES, VIDEO, CeleryQueue, make_app
 from pipeline.services import Services
 from pipeline.settings import Settings
 from workers import heart
-from workers.side_by_side import SideBySide
 from workers.slots import Slots
+
+if TYPE_CHECKING:
+    # Workers that neither decode nor detect need no arrays.
+    from pipeline.models.types import Models
+    from workers.side_by_side import SideBySide
 
 ENGINES_S = 900
 """TensorRT builds an engine for every new shape of inputs, in minutes, and keeps it; a worker must not be ended over that."""
@@ -71,8 +74,10 @@ def video_models() -> Library:
 
 
 @cache
-def side_by_side() -> SideBySide:
+def side_by_side() -> "SideBySide":
     """What the threads of this process share."""
+    from workers.side_by_side import SideBySide
+
     give_back = partial(services().queue.wake_image, how="redelivered")
     limit_s = ENGINES_S if settings.device == "tensorrt" else IMAGE_LIMIT_S
     made = SideBySide(models(), settings.image_gather_ms / 1000, limit_s, give_back)
@@ -87,7 +92,7 @@ def finishing_slots() -> Slots:
 
 
 @contextlib.contextmanager
-def models_for_image(message_id: str) -> Iterator[Models]:
+def models_for_image(message_id: str) -> Iterator["Models"]:
     """The models for one request on an image; in a pool of threads those whose runs requests share."""
     if threading.current_thread() is threading.main_thread():
         yield models()
@@ -146,13 +151,14 @@ def _share_slots(instance: Any = None, **_: Any) -> None:
 @celeryd_after_setup.connect
 def _share_process(sender: str = "", instance: Any = None, **_: Any) -> None:
     """Threads have no process of their own to be prepared: this one is, before there are any."""
-    if IMAGES in _queues(sender) and "thread" in instance.pool_cls.__module__:
+    if IMAGES in queues_of(sender) and "thread" in instance.pool_cls.__module__:
         logs.configure(settings.log_level, settings.log_format)
         _limit_memory()
         side_by_side()
 
 
-def _queues(hostname: str) -> list[str]:
+def queues_of(hostname: str) -> list[str]:
+    """The queues that a worker of this name was started for."""
     return hostname.partition("@")[0].split("-")
 
 
@@ -168,6 +174,6 @@ def _limit_memory() -> None:
 def _interrupt_own_task(sender: str = "", **_: Any) -> None:
     """A solo worker analyses in this very thread, where no pool can end a task: an alarm does, and the chunk is given back."""
     has_children = "REMAP_SIGTERM" in os.environ
-    if VIDEO in _queues(sender) and not has_children:
+    if VIDEO in queues_of(sender) and not has_children:
         signal.signal(signal.SIGALRM, lambda *_: sys.exit())
         signal.setitimer(signal.ITIMER_REAL, settings.stop_s)

@@ -18,7 +18,7 @@ IMAGE_THREADS = 16
 """Requests that a GPU is given side by side."""
 IMAGES_PER_CHILD = 20_000
 """Operations on images after which a child is replaced: rarely, because a new one has to load its models first."""
-CELERY = (sys.executable, "-m", "celery", "-A", "workers.app", "-q")
+CELERY = (sys.executable, "-m", "celery", "-q")
 
 
 def api_command(sockets: tuple[int, int] | None = None) -> list[str]:
@@ -34,7 +34,8 @@ def worker_command(queues: str, settings: Settings, concurrency: int | None = No
     pool, number = _pool(queues, settings, concurrency)
     kept = ["--max-tasks-per-child", str(IMAGES_PER_CHILD)] if queues == queue.IMAGES else []
     return [
-        *CELERY, "--skip-checks", "worker", "-Q", queue.taken_from(queues), "--pool", pool, "--concurrency", str(number), "-E",
+        *CELERY, "-A", "workers.app", "--skip-checks", "worker", "-Q", queue.taken_from(queues), "--pool", pool,
+        "--concurrency", str(number), "-E",
         "--hostname", f"{queues.replace(',', '-')}@%h", "--without-mingle", "--without-gossip", "--loglevel", "WARNING", *kept,
     ]  # fmt: skip
 
@@ -71,7 +72,7 @@ def _pool(queues: str, settings: Settings, concurrency: int | None) -> tuple[str
 def beat_command() -> list[str]:
     """Starts the clock that wakes the sweeper; it keeps no file, because sweeping has no memory."""
     return [
-        *CELERY, "beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING",
+        *CELERY, "-A", "workers.clock", "beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING",
     ]  # fmt: skip
 
 

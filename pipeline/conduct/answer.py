@@ -11,10 +11,13 @@ from pipeline.jobs.types import Job, JobState
 from pipeline.results.reader import page
 from pipeline.services import Services
 from pipeline.store import jobs
-from pipeline.store.engine import reading
+from pipeline.store.engine import asking
+from pipeline.store.jobs import ResultSet
 from pipeline.store.metadata import utcnow
 
 MAX_RESULTS = 1000
+OFFSET_BYTES, ROW_OFFSETS = 40, 50
+"""What a number takes in memory, in its list; and of how many the rest of a row takes as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def answer(
 
 
 def _job(services: Services, account: str, operation: Operation, job_id: str, now: datetime) -> Job:
-    with reading(services.engine) as connection:
+    with asking(services.engine) as connection:
         job = jobs.find(connection, job_id)
     mine = job is not None and job.account == account and job.operation == operation.name
     if job is None or not mine or (job.expires_at is not None and job.expires_at <= now):
@@ -96,10 +99,21 @@ def _view(operation: Operation, request: Mapping[str, Any]) -> _View:
 def _page(services: Services, job: Job, view: _View, now: datetime) -> tuple[str | None, bytes]:
     context = (job.account, job.id, str(job.attempt), view.sort_by, view.aggregate)
     offset = 0 if view.token is None else services.tokens.read(view.token, context, now)
-    with reading(services.engine) as connection:
+    results = _results(services, job, view)
+    end = offset + view.count
+    token = services.tokens.make(context, end, now) if end < results.items else None
+    return token, page(services.work, results, offset, view.count, services.lately)
+
+
+def _results(services: Services, job: Job, view: _View) -> ResultSet:
+    """Where the items are; asked for once, for what an attempt has found never changes."""
+    key = (job.id, job.attempt, view.sort_by, view.aggregate)
+    known: ResultSet | None = services.lately.find(key)
+    if known is not None:
+        return known
+    with asking(services.engine) as connection:
         results = jobs.find_results(connection, job.id, view.sort_by, view.aggregate)
     if results is None:
         raise RequestError("ResourceNotFoundException", f"Could not find JobId {job.id}")
-    end = offset + view.count
-    token = services.tokens.make(context, end, now) if end < results.items else None
-    return token, page(services.work, results, offset, view.count)
+    services.lately.keep(key, results, OFFSET_BYTES * (ROW_OFFSETS + len(results.offsets)))
+    return results

@@ -23,7 +23,7 @@ from pipeline.objects.requested import requested
 from pipeline.objects.types import ObjectInfo
 from pipeline.services import Services
 from pipeline.store import collections, jobs
-from pipeline.store.engine import reading, writing
+from pipeline.store.engine import asking, reading, writing
 from pipeline.store.metadata import utcnow
 
 TOKEN_LIFE = timedelta(days=7)
@@ -122,7 +122,7 @@ def _known(
 ) -> Job | None:
     if token is None:
         return None
-    with reading(services.engine) as connection:
+    with asking(services.engine) as connection:
         job = jobs.find_by_token(connection, account, operation.name, token)
     if job is None or job.created_at <= now - TOKEN_LIFE:
         return None

@@ -13,6 +13,7 @@ from pipeline.conduct.submit import TOKEN_LIFE
 from pipeline.faces.files import prune
 from pipeline.jobs.types import Chunk, ChunkState
 from pipeline.notify import retention
+from pipeline.notify.due import anything_due
 from pipeline.services import Services
 from pipeline.store import collections, jobs, leftovers, once, passes, sweeping, turns
 from pipeline.store.engine import reading, writing
@@ -105,6 +106,7 @@ def _repeat_wakes(services: Services, now: datetime) -> int:
     before = now - timedelta(seconds=services.settings.lease_s / 2)
     with writing(services.engine) as connection:
         ready = len(sweeping.ready_passes(connection, before, now, FINISHES))
+        due = anything_due(connection, now)
         plannable = turns.more(connection, Work.PLAN, now) or jobs.oldest_waiting(connection) is not None
     lost = _lost_wakes(services, now)
     for _ in range(lost):
@@ -114,7 +116,8 @@ def _repeat_wakes(services: Services, now: datetime) -> int:
     # One that is there is followed by others as long as videos wait; one more at every sweep would pile up.
     if plannable and services.queue.waiting_plans() == 0:
         services.queue.wake_plan()
-    services.queue.wake_delivery()
+    if due:
+        services.queue.wake_delivery()
     return lost + ready
 
 

@@ -1,12 +1,13 @@
 """Products of byte matrices in whole numbers, through ONNX Runtime: four times less to read than float32."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
-from pipeline.models.session import OnnxSession
+if TYPE_CHECKING:
+    from pipeline.models.session import OnnxSession
 
 ZERO = 128
 """The byte that stands for 0 in the left matrix."""
@@ -27,8 +28,12 @@ def byte_products(left: NDArray[np.uint8], right: NDArray[np.int8]) -> NDArray[n
 
 
 @cache
-def _session() -> OnnxSession:
+def _session() -> "OnnxSession":
     """Made on first use, which must be after forking. One thread: reading memory is what takes the time."""
+    from onnx import TensorProto, helper  # many who know the codes never multiply any
+
+    from pipeline.models.session import OnnxSession
+
     inputs = [
         helper.make_tensor_value_info("left", TensorProto.UINT8, ["rows", "dimensions"]),
         helper.make_tensor_value_info("right", TensorProto.INT8, ["dimensions", "columns"]),

@@ -1,10 +1,11 @@
 """Result sets: records in every order that the API offers, as JSON Lines in independent zstd frames.
 
-The items themselves wait in a temporary file; only what they are sorted by is held in memory.
+The items themselves wait in a temporary file and are read from it a frame at a time; only what they are sorted by is held in memory, some
+dozens of bytes per item.
 """
 
 import json
-import mmap
+import os
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,12 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import zstandard
+from numpy.typing import NDArray
 
 from pipeline.aggregate.types import Record
 from pipeline.objects.types import Bucket
 from pipeline.results.reader import FRAME_ITEMS
 from pipeline.store.jobs import ResultSet
+
+Rows = NDArray[np.int64]
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def write(
@@ -46,16 +52,18 @@ class _Spool:
     """Items in a file, and columns with what they are sorted by.
 
     Attributes:
-        path: JSON texts, one after the other.
-        ends: Where each text ends.
-        columns: Field of `Record` -> its value per item.
+        path: JSON texts, a line each.
+        ends: Where each line ends, after a 0.
+        columns: Field of `Record` -> its value per item; of names, which of `names` it is.
+        names: Every name that occurs -> its number.
         rows: AggregateBy value -> numbers of its items.
     """
 
     path: Path
     ends: "array[int]" = field(default_factory=lambda: array("q", [0]))
-    columns: dict[str, Any] = field(default_factory=dict)
-    rows: dict[str, "array[int]"] = field(default_factory=dict)
+    columns: "dict[str, array[Any]]" = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    rows: "dict[str, array[int]]" = field(default_factory=dict)
 
 
 def _spooled(
@@ -63,7 +71,7 @@ def _spooled(
 ) -> _Spool:
     spool = _Spool(path, rows={aggregate: array("q") for aggregate in aggregates})
     spool.columns = {name.lstrip("-"): _column(name.lstrip("-")) for names in orders.values() for name in names}
-    names: dict[str, str] = {}
+    end = 0
     with path.open("wb") as file:
         for record in records:
             if record.aggregate not in spool.rows:
@@ -71,61 +79,66 @@ def _spooled(
             spool.rows[record.aggregate].append(len(spool.ends) - 1)
             for name, column in spool.columns.items():
                 value = getattr(record, name)
-                # Equal names share one text.
-                column.append(names.setdefault(value, value) if name == "name" else value)
-            file.write(_json(record.body))
-            spool.ends.append(file.tell())
+                column.append(spool.names.setdefault(value, len(spool.names)) if name == "name" else value)
+            end += file.write(_JSON.encode(record.body).encode() + b"\n")
+            spool.ends.append(end)
     return spool
 
 
-def _column(name: str) -> Any:
-    return [] if name == "name" else array("d" if name == "confidence" else "q")
+def _column(name: str) -> "array[Any]":
+    return array({"name": "i", "confidence": "d"}.get(name, "q"))
 
 
-def _json(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def _ordered(spool: _Spool, orders: Mapping[str, Sequence[str]], aggregate: str) -> Iterator[tuple[str, Sequence[int]]]:
+def _ordered(spool: _Spool, orders: Mapping[str, Sequence[str]], aggregate: str) -> Iterator[tuple[str, Rows]]:
     """SortBy value and the item numbers in that order: stable sorts, the least important field first."""
     for sort_by, names in orders.items():
-        rows = list(spool.rows[aggregate])
+        rows = np.array(spool.rows[aggregate], np.int64)
         for name in reversed(names):
-            rows.sort(key=spool.columns[name.lstrip("-")].__getitem__, reverse=name.startswith("-"))
+            keys = _keys(spool, name.lstrip("-"))[rows]
+            rows = rows[np.argsort(-keys if name.startswith("-") else keys, kind="stable")]
         yield sort_by, rows
 
 
+def _keys(spool: _Spool, name: str) -> NDArray[Any]:
+    """Numbers that sort as the values of the field do."""
+    column = np.frombuffer(spool.columns[name], spool.columns[name].typecode)
+    if name != "name":
+        return column
+    ranks = np.empty(len(spool.names), np.int64)
+    ranks[[spool.names[text] for text in sorted(spool.names)]] = np.arange(len(spool.names))
+    ranked: NDArray[np.int64] = ranks[column]
+    return ranked
+
+
 def _written(
-    spool: _Spool, rows: Sequence[int], sort_by: str, aggregate: str, path: Path, work: Bucket, prefix: str
+    spool: _Spool, rows: Rows, sort_by: str, aggregate: str, path: Path, work: Bucket, prefix: str
 ) -> ResultSet:
     with path.open("wb") as file:
-        offsets = _frames(_items(spool, rows), file)
+        offsets = _frames(_texts(spool, rows), file)
     key = f"{prefix}{sort_by}-{aggregate}.jsonl.zst"
     work.put_file(key, path)
     return ResultSet(sort_by, aggregate, key, len(rows), offsets)
 
 
-def _items(spool: _Spool, rows: Sequence[int]) -> Iterator[bytes]:
-    if not rows:
-        return
-    with spool.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as texts:
-        for row in rows:
-            yield texts[spool.ends[row] : spool.ends[row + 1]]
+def _texts(spool: _Spool, rows: Rows) -> Iterator[bytes]:
+    """The lines of every frame."""
+    ends = np.frombuffer(spool.ends, np.int64)
+    with spool.path.open("rb") as file:
+        for start in range(0, len(rows), FRAME_ITEMS):
+            mine = rows[start : start + FRAME_ITEMS]
+            # Items that follow one another in the file, as all do that are sorted by time, are read at once.
+            breaks = np.flatnonzero(np.diff(mine) != 1)
+            begins = ends[mine[np.r_[0, breaks + 1]]].tolist()
+            stops = ends[mine[np.r_[breaks, len(mine) - 1]] + 1].tolist()
+            yield b"".join(
+                os.pread(file.fileno(), stop - begin, begin) for begin, stop in zip(begins, stops, strict=True)
+            )
 
 
-def _frames(items: Iterator[bytes], file: IO[bytes]) -> list[int]:
+def _frames(texts: Iterator[bytes], file: IO[bytes]) -> list[int]:
     """Byte offset of every frame written, and the end."""
     compressor = zstandard.ZstdCompressor(level=3)
-    offsets, lines = [0], []
-    for item in items:
-        lines.append(item)
-        if len(lines) == FRAME_ITEMS:
-            offsets.append(offsets[-1] + file.write(_frame(compressor, lines)))
-            lines = []
-    if lines:
-        offsets.append(offsets[-1] + file.write(_frame(compressor, lines)))
+    offsets = [0]
+    for text in texts:
+        offsets.append(offsets[-1] + file.write(compressor.compress(text)))
     return offsets
-
-
-def _frame(compressor: zstandard.ZstdCompressor, lines: list[bytes]) -> bytes:
-    return compressor.compress(b"\n".join(lines) + b"\n")

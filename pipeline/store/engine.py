@@ -21,6 +21,7 @@ _PATIENCE = {
     "tcp_user_timeout": 25_000,
 }
 WRITES = "reelsight_writes"
+LONE = "reelsight_lone"
 AFTERWARDS = "reelsight_afterwards"
 
 
@@ -34,6 +35,14 @@ def connect(url: str) -> Engine:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection that only reads."""
     with _connected(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def asking(engine: Engine) -> Iterator[Connection]:
+    """A connection for one query, which needs no transaction around it: that would be asked for and ended at the same cost again."""
+    lone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {LONE: True}
+    with _connected(engine).execution_options(**lone) as connection:
         yield connection
 
 
@@ -100,4 +109,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
+    if options.get(LONE):
+        return
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(WRITES) else "BEGIN")

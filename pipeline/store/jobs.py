@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, literal_column, select, update
 
 from pipeline.jobs.types import OPEN_JOBS, Job, JobState, sources
 from pipeline.store.rows import job_of, job_values
@@ -13,6 +13,20 @@ from pipeline.store.schema import jobs, result_sets
 
 OPEN_JOBS_LOCK = 723501928
 """Any number that no other program locks in the same database."""
+
+# What every request asks, built once: that takes as long as asking.
+_ADD, _ADD_RESULTS = insert(jobs), insert(result_sets)
+_FIND = select(jobs).where(jobs.c.id == bindparam("job"))
+_FIND_BY_TOKEN = select(jobs).where(
+    jobs.c.account == bindparam("account"),
+    jobs.c.operation == bindparam("operation"),
+    jobs.c.token == bindparam("token"),
+)
+_FIND_RESULTS = select(result_sets).where(
+    result_sets.c.job_id == bindparam("job"),
+    result_sets.c.sort_by == bindparam("sort"),
+    result_sets.c.aggregate == bindparam("view"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +54,26 @@ def add(connection: Connection, job: Job) -> None:
     Raises:
         sqlalchemy.exc.IntegrityError: its token lives already.
     """
-    connection.execute(insert(jobs).values(**job_values(job)))
+    connection.execute(_ADD, job_values(job))
 
 
 def find(connection: Connection, job_id: str) -> Job | None:
     """The job with this id."""
-    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
+    row = connection.execute(_FIND, {"job": job_id}).mappings().first()
     return None if row is None else job_of(row)
 
 
 def find_by_token(connection: Connection, account: str, operation: str, token: str) -> Job | None:
     """The job submitted with this token."""
-    mine = (jobs.c.account == account, jobs.c.operation == operation, jobs.c.token == token)
-    row = connection.execute(select(jobs).where(*mine)).mappings().first()
+    mine = {"account": account, "operation": operation, "token": token}
+    row = connection.execute(_FIND_BY_TOKEN, mine).mappings().first()
     return None if row is None else job_of(row)
 
 
 def forget_token(connection: Connection, job: Job, before: datetime) -> None:
     """Frees the token of a new job where the job that has it was submitted before this moment."""
+    if job.token is None:  # others without one are none of its business, however many there are
+        return
     same = (jobs.c.account == job.account, jobs.c.operation == job.operation, jobs.c.token == job.token)
     connection.execute(update(jobs).where(*same, jobs.c.created_at <= before).values(token=None))
 
@@ -95,22 +111,14 @@ def add_results(connection: Connection, job_id: str, results: Sequence[ResultSet
     """Makes result sets visible, instead of any the job had."""
     connection.execute(delete(result_sets).where(result_sets.c.job_id == job_id))
     for result in results:
-        connection.execute(
-            insert(result_sets).values(
-                job_id=job_id,
-                sort_by=result.sort_by,
-                aggregate=result.aggregate,
-                object_key=result.object_key,
-                items=result.items,
-                offsets=list(result.offsets),
-            )
-        )
+        row = {name: getattr(result, name) for name in ("sort_by", "aggregate", "object_key", "items")}
+        connection.execute(_ADD_RESULTS, {"job_id": job_id, **row, "offsets": list(result.offsets)})
 
 
 def find_results(connection: Connection, job_id: str, sort_by: str, aggregate: str) -> ResultSet | None:
     """The result set of a job in this order and aggregation."""
-    wanted = (result_sets.c.job_id == job_id, result_sets.c.sort_by == sort_by, result_sets.c.aggregate == aggregate)
-    row = connection.execute(select(result_sets).where(*wanted)).mappings().first()
+    wanted = {"job": job_id, "sort": sort_by, "view": aggregate}
+    row = connection.execute(_FIND_RESULTS, wanted).mappings().first()
     return None if row is None else _result_set(row)
 
 

@@ -6,19 +6,21 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
-from cryptography.fernet import InvalidToken
-from sqlalchemy import Engine, RowMapping, delete, insert, select
+from cryptography.fernet import InvalidToken, MultiFernet
+from sqlalchemy import Engine, RowMapping, bindparam, delete, insert, select
 
 from pipeline.errors import RequestError, SetupError
 from pipeline.secrets import SecretKeys
-from pipeline.store.engine import reading, writing
+from pipeline.store.engine import asking, reading, writing
 from pipeline.store.metadata import utcnow
 from pipeline.store.schema import access_keys
 
 PURPOSE = "access-keys"
 """Of the key under which secrets are encrypted."""
 _ID_LETTERS = string.ascii_uppercase + "234567"
+_FIND = select(access_keys).where(access_keys.c.id == bindparam("key"))  # built once: every request asks it
 _SECRET_LETTERS = string.ascii_letters + string.digits + "+/"
 
 
@@ -64,8 +66,8 @@ class KeyStore:
 
     def find(self, key_id: str) -> AccessKey | None:
         """The key with this id, unless it was revoked or never existed."""
-        with reading(self._engine) as connection:
-            row = connection.execute(select(access_keys).where(access_keys.c.id == key_id)).mappings().first()
+        with asking(self._engine) as connection:
+            row = connection.execute(_FIND, {"key": key_id}).mappings().first()
         return None if row is None else self._key(row)
 
     def list(self) -> Sequence[AccessKey]:
@@ -86,13 +88,19 @@ class KeyStore:
 
     def _key(self, row: RowMapping) -> AccessKey:
         try:
-            secret = self._secret_keys.cipher(PURPOSE).decrypt(row["secret"].encode()).decode()
+            secret = _decrypted(self._secret_keys.cipher(PURPOSE), row["secret"])
         except InvalidToken:
             raise SetupError(
                 "access keys were encrypted with another secret key; put the secret.key they were made with into the data "
                 "directory, or set REELSIGHT_SECRET_KEY to it"
             ) from None
         return AccessKey(row["id"], secret, row["account"], row["created_at"])
+
+
+@lru_cache(maxsize=256)
+def _decrypted(cipher: MultiFernet, text: str) -> str:
+    """What a cipher makes of a text is always the same; only keys that the database still has are asked for."""
+    return cipher.decrypt(text.encode()).decode()
 
 
 def _pick(letters: str, count: int) -> str:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import structlog
-from alembic import command
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
@@ -62,7 +62,7 @@ def downgrade(engine: Engine, revision: Revision) -> None:
             )
         if schema not in revisions.known():
             raise SetupError(f"this version does not know {schema.name}; use the one that made it")
-        _run(command.downgrade, connection, revision)
+        _run("downgrade", connection, revision)
         log.info("schema_downgraded", before=schema.name, after=revision.name)
 
     _alone(engine, step)
@@ -96,15 +96,17 @@ def _upgrade(connection: Connection) -> None:
     revisions.check(before)
     if before is not None and before.number >= revisions.head().number:
         return
-    _run(command.upgrade, connection, revisions.head())
+    _run("upgrade", connection, revisions.head())
     if before is not None:
         log.info("schema_upgraded", before=before.name, after=revisions.head().name)
 
 
-def _run(way: Callable[..., None], connection: Connection, revision: Revision) -> None:
+def _run(way: Literal["upgrade", "downgrade"], connection: Connection, revision: Revision) -> None:
+    from alembic import command  # takes long, and most processes find nothing to do
+
     config = revisions.configuration()
     config.attributes["connection"] = connection
-    way(config, revision.name)
+    getattr(command, way)(config, revision.name)
 
 
 def _alone(engine: Engine, step: Callable[[Connection], None]) -> None:
