@@ -9,7 +9,7 @@ from pipeline.errors import MediaError
 from pipeline.media.probe import probe
 from tests.support.full_decode import fully_decoded, read_frames
 
-FRAMES = 200
+FRAMES = 120
 """Of each file, at most."""
 
 

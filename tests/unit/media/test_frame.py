@@ -7,7 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.media.frame import DecodedFrame, Scalers
+from pipeline.media import frame as frames
+from pipeline.media.frame import DecodedFrame, Scalers, thinned
 from pipeline.media.probe import probe
 from pipeline.media.reader import read
 from pipeline.media.types import U8, MediaInfo, Stretch, Timestamp
@@ -113,3 +114,41 @@ def test_untagged_colour_is_601_when_small_and_709_when_large(width: int, matrix
     for plane, value in zip(red.planes, (81, 90, 240) if matrix == 5 else (63, 102, 240), strict=True):
         plane.update(bytes([value]) * plane.buffer_size)
     assert np.abs(made(red).rgb(16, 16).astype(int) - (255, 0, 0)).max() <= 3
+
+
+def noisy(layout: str, width: int, height: int) -> av.VideoFrame:
+    """A picture with a slope from top to bottom and noise in every plane."""
+    picture, chance = av.VideoFrame(width, height, layout), np.random.default_rng(1)
+    for plane in picture.planes:
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)
+        rows[:] = np.linspace(110, 140, plane.height)[:, None] + chance.integers(-9, 10, rows.shape)
+    return picture
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12", "gray"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1919, 1079)])
+def test_thumbnails_of_large_pictures_need_not_all_of_their_rows(
+    layout: str, width: int, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = noisy(layout, width, height)
+    assert thinned(picture, 27).height == height // 3
+    thumbnail = Scalers().scale(picture, 48, 27, "rgb24").to_ndarray().astype(int)
+    monkeypatch.setattr(frames, "thinned", lambda whole, _: whole)
+    difference = np.abs(thumbnail - Scalers().scale(picture, 48, 27, "rgb24").to_ndarray())
+    assert difference.mean() < 1
+    assert difference.max() <= 8
+
+
+@pytest.mark.parametrize(
+    ("layout", "height", "target"), [("yuv420p", 647, 27), ("yuv420p", 720, 224), ("rgb24", 720, 27)]
+)
+def test_other_pictures_keep_all_rows(layout: str, height: int, target: int) -> None:
+    picture = av.VideoFrame(64, height, layout)
+    assert thinned(picture, target) is picture
+
+
+def test_thumbnails_show_both_fields_of_interlaced_pictures() -> None:
+    picture = av.VideoFrame(96, 1080, "gray")
+    rows = np.frombuffer(memoryview(picture.planes[0]), np.uint8).reshape(1080, -1)
+    rows[::2], rows[1::2] = 0, 200
+    assert np.abs(Scalers().scale(picture, 48, 27, "gray").to_ndarray().astype(int) - 100).max() <= 30
