@@ -1,0 +1,1 @@
+"""What `scripts/bench_service.py` consists of."""
