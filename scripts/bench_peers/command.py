@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import ReelsightError
+from pipeline.media.probe import probe
 from scripts.bench_peers import cut, rounds, table
 
 
@@ -28,6 +30,10 @@ def compare(parser: argparse.ArgumentParser, arguments: Any, alone: rounds.Alone
         )
     if arguments.seconds is not None and not arguments.seconds > 0:
         parser.error(f"--seconds: more than 0, not {arguments.seconds}")
+    try:
+        probe(arguments.video)
+    except ReelsightError as error:
+        parser.error(f"{arguments.video}: {error}")
     with tempfile.TemporaryDirectory() as folder:
         video = (
             cut.beginning(arguments.video, arguments.seconds, Path(folder)) if arguments.seconds else arguments.video
