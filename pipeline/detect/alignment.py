@@ -8,6 +8,7 @@ patterns", 1991, for the similarity.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.media.types import F32, U8
 
@@ -80,13 +81,17 @@ def _around(picture: U8, matrix: F32, side: int, margin: int) -> tuple[U8, tuple
     return picture[low[1] : high[1], low[0] : high[0]], (low[0], low[1])
 
 
-def _between(picture: F32, x: F32, y: F32) -> F32:
+def _between(picture: F32, x: F32, y: F32) -> NDArray[np.float64]:
     """(..., 3) values of the picture (H, W, 3) at x and y (...), linear between pixel centres; black beyond the edges."""
     framed = np.pad(picture, ((1, 1), (1, 1), (0, 0)))
     x, y = (np.clip(v, -1, limit) + 1 for v, limit in ((x, picture.shape[1]), (y, picture.shape[0])))
     left, top = np.minimum(x, picture.shape[1]).astype(np.intp), np.minimum(y, picture.shape[0]).astype(np.intp)
-    right, down = (x - left)[..., None], (y - top)[..., None]
-    upper = framed[top, left] * (1 - right) + framed[top, left + 1] * right
-    lower = framed[top + 1, left] * (1 - right) + framed[top + 1, left + 1] * right
-    mixed: F32 = upper * (1 - down) + lower * down
+    right, down = x - left, y - top
+    place, wide = top * framed.shape[1] + left, framed.shape[1]
+    mixed = np.empty((*place.shape, framed.shape[2]))
+    for channel in range(framed.shape[2]):
+        # Plane by plane weights and pixels lie side by side: half the time.
+        plane = framed[..., channel].ravel()
+        upper, lower = (plane.take(at) * (1 - right) + plane.take(at + 1) * right for at in (place, place + wide))
+        mixed[..., channel] = upper * (1 - down) + lower * down
     return mixed

@@ -32,7 +32,7 @@ class Tagger:
     """
 
     session: Session
-    batch: int = 4
+    batch: int = 1
     kept: int = KEPT
     floor: float = SCORE_FLOOR
 
