@@ -31,10 +31,11 @@ from pipeline.media.probe import probe
 from pipeline.media.reader import read
 from pipeline.media.sampling import sampled
 from pipeline.media.tally import Tally
-from pipeline.media.types import Stretch
+from pipeline.media.types import I64, Stretch
 from pipeline.models.types import Models
 from scripts import pulled
 
+Lanes = list[list[Stage]]
 ALL = tuple(operation.name for operation in OPERATIONS.values())
 SETS = {
     "labels": ("LabelDetection",),
@@ -61,19 +62,23 @@ class Clip:
             frames = sum(1 for _ in container.decode(stream))  # type: ignore[arg-type]
         return {"frames": frames, "read_s": time.process_time() - begun, "prepare_s": 0.0}
 
-    def needed(self, stages: Sequence[Stage]) -> dict[str, Any]:
-        """Just the frames that the stages look at, and what they make of them."""
-        wanted = [frozenset(sampled(stage.sampling, self.index, self.whole).tolist()) for stage in stages]
-        numbers = np.unique(np.concatenate([np.fromiter(each, np.int64) for each in wanted]))
+    def needed(self, lanes: Lanes) -> dict[str, Any]:
+        """Just the frames that the lanes look at, and what they make of them."""
+        wanted = [np.unique(np.concatenate([self.sampled(stage) for stage in lane])) for lane in lanes]
+        numbers, looked_at = np.unique(np.concatenate(wanted)), [frozenset(each.tolist()) for each in wanted]
         tally, prepare_s, begun = Tally(), 0.0, time.process_time()
         for frame in read(self.path, self.media, self.index, self.whole, numbers, tally=tally):
             started = time.process_time()
-            for stage, own in zip(stages, wanted, strict=True):
+            for lane, own in zip(lanes, looked_at, strict=True):
                 if frame.index in own:
-                    stage.detector.prepare(frame)  # type: ignore[union-attr]
+                    lane[0].detector.prepare(frame)  # type: ignore[union-attr]
             prepare_s += time.process_time() - started
         spent = time.process_time() - begun
         return {"frames": len(numbers), "read_s": spent - prepare_s, "prepare_s": prepare_s, **asdict(tally)}
+
+    def sampled(self, stage: Stage) -> I64:
+        """Numbers of the frames that the stage looks at."""
+        return sampled(stage.sampling, self.index, self.whole)
 
 
 def main() -> None:
@@ -86,29 +91,29 @@ def main() -> None:
     logs.configure("WARNING", "console")
     pulled.complete(ALL)
     models = pulled.library()
-    stages = {name: stages_of(operations, models) for name, operations in SETS.items()}
-    reports = [report(Clip(path), stages, arguments.rounds) for path in arguments.videos]
+    lanes = {name: lanes_of(operations, models) for name, operations in SETS.items()}
+    reports = [report(Clip(path), lanes, arguments.rounds) for path in arguments.videos]
     print("\n".join(lines(reports)))
     if arguments.json:
         arguments.json.write_text(json.dumps(reports, indent=1), encoding="utf-8")
 
 
-def stages_of(operations: Sequence[str], models: Models) -> list[Stage]:
-    """The stages that look at pictures, one per lane: what several analyses share is made once."""
-    found: dict[str, Stage] = {}
+def lanes_of(operations: Sequence[str], models: Models) -> Lanes:
+    """The stages that look at pictures, by lane: what several analyses share is made once."""
+    found: dict[str, list[Stage]] = {}
     for name in operations:
         for stage in analyses.load(name).stages([OPERATIONS[name].minimal], models):
             if not isinstance(stage.detector, Listener):
-                found.setdefault(stage.key, stage)
+                found.setdefault(stage.lane or stage.key, []).append(stage)
     return list(found.values())
 
 
-def report(clip: Clip, stages: dict[str, list[Stage]], rounds: int) -> dict[str, Any]:
+def report(clip: Clip, lanes: dict[str, Lanes], rounds: int) -> dict[str, Any]:
     """Medians over the rounds, by set."""
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ("full", *stages)}
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ("full", *lanes)}
     for _ in range(rounds):
         runs["full"].append(clip.full())
-        for name, own in stages.items():
+        for name, own in lanes.items():
             runs[name].append(clip.needed(own))
     medians = {name: {key: statistics.median(run[key] for run in own) for key in own[0]} for name, own in runs.items()}
     return {"video": clip.path.name, "frame_count": clip.media.frame_count, "sets": medians}
@@ -116,7 +121,7 @@ def report(clip: Clip, stages: dict[str, list[Stage]], rounds: int) -> dict[str,
 
 def lines(reports: Sequence[dict[str, Any]]) -> Iterator[str]:
     """A table for people."""
-    yield "| video, frames | analyses | looked at | decoded | left to the decoder to skip | reading | scaling and normalising |"
+    yield "| video, frames | analyses | looked at | decoded | to be skipped unless referred to | reading | scaling and normalising |"
     yield "|---|---|---|---|---|---|---|"
     for one in reports:
         full = one["sets"]["full"]["read_s"]
