@@ -163,7 +163,9 @@ def queues_of(hostname: str) -> list[str]:
 
 
 def _limit_memory() -> None:
-    if sys.platform == "linux" and settings.worker_memory_mb and settings.device == "cpu":
+    # A GPU's driver reserves more addresses than any machine has memory.
+    on_cpu = settings.device == settings.decode_device == "cpu"
+    if sys.platform == "linux" and settings.worker_memory_mb and on_cpu:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
         limit = pages * os.sysconf("SC_PAGE_SIZE") + settings.worker_memory_mb * 1024**2
         with contextlib.suppress(ValueError):  # a lower limit is in force already
