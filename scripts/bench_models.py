@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What each model costs: calls, processor time per call with one thread, alone and in batches, and the work around it.
 
-    scripts/bench_models.py [--video VIDEO] [--analyses labels,faces] [--model NAME ...] [--batches 1 2 4 8] [--openvino] [--rounds 7]
-                            [--json FILE]
+    scripts/bench_models.py [--video VIDEO] [--analyses labels,faces] [--model NAME ...] [--batches 1 2 4 8] [--openvino [--precision bf16]]
+                            [--rounds 7] [--json FILE]
 
 With a video: what its analyses ask of each model, and what their detectors do around it; its inputs are then those that are timed. Without
 one they are drawn, in the shapes that a picture of 16:9 gives. `--openvino` runs the same inputs by turns in OpenVINO, which
@@ -69,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", nargs="+")
     parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
     parser.add_argument("--openvino", action="store_true")
+    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="of OpenVINO")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -116,7 +117,7 @@ def measured(library: Library, name: str, inputs: Inputs, how: argparse.Namespac
         batch = {key: np.repeat(array, size, axis=0) for key, array in single.items()}
         rivals[str(size)] = lambda batch=batch: session.run(batch)
     if how.openvino:
-        other = in_openvino(library, name)
+        other = in_openvino(library, name, how.precision)
         rivals["openvino"] = lambda: other(single)
         row["off"] = distance(session.run(single), other(single))
     spent = by_turns(rivals, how.rounds)
@@ -127,7 +128,7 @@ def measured(library: Library, name: str, inputs: Inputs, how: argparse.Namespac
     return row
 
 
-def in_openvino(library: Library, name: str, precision: str = "f32") -> Callable[[Inputs], list[NDArray[Any]]]:
+def in_openvino(library: Library, name: str, precision: str) -> Callable[[Inputs], list[NDArray[Any]]]:
     """The model run by OpenVINO with one thread, its outputs in the order of the model file."""
     try:
         import openvino

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.analyses.types import Stage
 from pipeline.detect.repeats import KEPT, LooksOnce, same
-from pipeline.detect.types import Joined
-from pipeline.media.types import U8
+from pipeline.detect.types import Joined, Values
+from pipeline.media.probe import probe
+from pipeline.media.types import U8, EveryFrame, Stretch
+from pipeline.run import run
+from tests.support.media import Clip, render
 from tests.support.stills import drawn
 
 
@@ -138,3 +143,35 @@ def test_what_is_the_same() -> None:
     assert not same((1, 2), (1, 2, 3))
     assert not same(1, 1.5)
     assert same(np.zeros((0, 4)), np.zeros((0, 4)))
+
+
+def test_a_still_in_a_video_is_looked_at_once_and_answered_for_every_frame(tmp_path: Path) -> None:
+    def paint(number: int) -> U8:
+        return np.full((96, 128, 3), 220 if 20 <= number < 40 else 50 + number * 3, np.uint8)
+
+    path = render(tmp_path / "clip.mp4", Clip(frames=50, paint=paint))
+    media, index = probe(path)
+    plain, spared = Means(), Means()
+    whole, once = (
+        run(path, media, index, Stretch(0, 50), [Stage("grey", detector, EveryFrame())], lambda _: None, threads=3)
+        for detector in (Listed(plain), LooksOnce(Listed(spared)))
+    )
+    assert [(n, v.values.tolist()) for n, v in once["grey"].found] == [
+        (n, v.values.tolist()) for n, v in whole["grey"].found
+    ]
+    assert len(plain.shown) == 50
+    assert len(spared.shown) <= 50 - 10
+
+
+@dataclass
+class Listed:
+    """The same answers in columns, as a run wants them."""
+
+    detector: Means
+    batch: int = 1
+
+    def prepare(self, frame: Any) -> U8:
+        return self.detector.prepare(frame)
+
+    def detect(self, prepared: Sequence[U8]) -> Sequence[Values]:
+        return [Values(np.array([mean], np.float32)) for mean in self.detector.detect(prepared)]
