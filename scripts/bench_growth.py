@@ -68,10 +68,10 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--series", type=lambda text: [name for name in text.split(",") if name], default=list(SERIES))
     parser.add_argument(
-        "--seconds", type=int, default=10, help="length of the clips of the series of resolutions and of analyses"
+        "--seconds", type=_positive, default=10, help="length of the clips of the series of resolutions and of analyses"
     )
     parser.add_argument(
-        "--rounds", type=int, default=1, help="of the series of resolutions and of analyses; medians count"
+        "--rounds", type=_positive, default=1, help="of the series of resolutions and of analyses; medians count"
     )
     parser.add_argument("--most-s", type=float, default=900.0, help="what a point may take")
     parser.add_argument("--json", type=Path)
@@ -82,6 +82,11 @@ def parsed() -> argparse.Namespace:
     if arguments.series and (arguments.video is None or not arguments.video.is_file()):
         parser.error(f"--video: {arguments.video} is not a file")
     return arguments
+
+
+def _positive(text: str) -> int:
+    (number,) = _numbers(text)
+    return number
 
 
 def _numbers(text: str) -> list[int]:
@@ -201,9 +206,7 @@ def workers(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """One and two worker processes, a core each, over one video: as `scripts/bench_scaling.py` measures it."""
     from scripts import bench_scaling
 
-    clip = clips.joined(
-        clips.encoded(arguments.video, folder / "clip.mp4", LONG_HEIGHT, LONG_RATE, CLIP_S), 2, folder / "video.mp4"
-    )
+    clip = clips.encoded(arguments.video, folder / "clip.mp4", LONG_HEIGHT, LONG_RATE, CLIP_S)
     operations = [OPERATIONS[KNOWN[name]] for name in ("labels", "segments")]
     cores = sorted(os.sched_getaffinity(0))[:2]
     points = []

@@ -19,7 +19,7 @@ def encoded(source: Path, target: Path, height: int, rate: int, seconds: int) ->
         shown = chain.from_iterable(_at_rate(each, rate) for each in repeat(source))
         for number, frame in enumerate(islice(shown, rate * seconds)):
             if not number:
-                copy.width, copy.height = _even(frame.width * height / frame.height), height
+                copy.width, copy.height = _even(frame.width * height / frame.height), _even(height)
             picture = frame.reformat(copy.width, copy.height, "yuv420p")
             picture.pts, picture.time_base, picture.pict_type = number, Fraction(1, rate), PictureType.NONE
             new.mux(copy.encode(picture))
