@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,24 @@ def test_pictures_of_lower_layers_are_not_left_out() -> None:
 @pytest.mark.parametrize(("wanted", "threads"), [(range(10), 4), ([3], 4), (range(0, 40, 2), 4), (range(0, 40, 3), 1)])
 def test_many_threads_decode_where_most_frames_are_wanted(wanted: Sequence[int], threads: int) -> None:
     assert threads_for(np.asarray(wanted, np.int64), 4) == threads
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", ["long_groups", "open_groups_ts", "pyramid"])
+def test_damage_costs_no_more_frames_than_in_a_full_decode(tmp_path: Path, name: str, seed: int) -> None:
+    path, _, _ = made(tmp_path, name)
+    content, chance = bytearray(path.read_bytes()), np.random.default_rng(seed)
+    place = int(chance.integers(len(content) // 4, len(content) * 3 // 4))
+    content[place : place + 200] = chance.bytes(200)
+    path.write_bytes(content)
+    opened = path, *probe(path)
+    whole = fully_decoded(*opened)
+    for wanted in (range(0, opened[1].frame_count, 12), range(3, opened[1].frame_count, 5)):
+        found, _ = read_frames(*opened, wanted)
+        assert list(found) == [number for number in wanted if number in whole]
+
+
+def test_times_that_repeat_are_reason_to_leave_nothing_out(tmp_path: Path) -> None:
+    path, media, index = made(tmp_path, "short_groups")
+    _, tally = read_frames(path, media, replace(index, repeated=True), range(0, FRAMES, 12))
+    assert (tally.excused, tally.dropped, tally.pictures) == (0, 0, 49)
