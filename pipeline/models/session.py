@@ -1,6 +1,6 @@
 """The only door to ONNX Runtime.
 
-A session does not survive a fork: load models in the process that runs them. One thread at a time may call a session.
+A session does not survive a fork: load models in the process that runs them. Any number of threads may call one.
 """
 
 import functools
