@@ -42,10 +42,12 @@ class Figure(NamedTuple):
 FIGURES: Mapping[str, Figure] = {
     "chunks": Figure("Chunks that workers have settled or lost.", ("outcome",)),
     "chunk_frames": Figure("Frames of chunks that were done."),
-    "chunk_seconds": Figure("Wall time of done chunks: total, decode, prepare and inference.", ("part",), SECONDS),
-    "stage_seconds": Figure("Wall time of inference by stage.", ("stage",)),
+    "chunk_seconds": Figure(
+        "Wall time of done chunks: total, decode, prepare, and inference of all threads together.", ("part",), SECONDS
+    ),
+    "stage_seconds": Figure("Time of inference by stage, of all threads together.", ("stage",)),
     "chunk_floor_ratio": Figure(
-        "Total time of a chunk over the longer of decoding and inference, which run side by side; 1 is the floor.",
+        "Total time of a chunk over the longer of decoding and inference on all its threads, which run side by side; 1 is the floor.",
         (),
         RATIOS,
     ),

@@ -116,7 +116,7 @@ def _analyze(services: Services, models: Models, own: _Taken) -> Outcome:
                 threads=detecting_threads(settings),
             )
         progress.without_frames()
-        count_run(services.counts, wanted, results, perf_counter() - began)
+        count_run(services.counts, wanted, results, perf_counter() - began, detecting_threads(settings))
         found = _packed(services, chunk, results)
     return _outcome(stages, errors, results, found)
 

@@ -20,8 +20,10 @@ def count_attempt(counts: Counts, chunk: Chunk, done: bool) -> None:
         counts.add("chunk_frames", chunk.stop - chunk.start)
 
 
-def count_run(counts: Counts, stages: Iterable[Stage], results: Mapping[str, StageResult], total_s: float) -> None:
-    """Adds where the time of a chunk went, and how far it was from the longer of decoding and inference."""
+def count_run(
+    counts: Counts, stages: Iterable[Stage], results: Mapping[str, StageResult], total_s: float, threads: int
+) -> None:
+    """Adds where the time of a chunk went, and how far it was from the longer of decoding and of inference in so many threads."""
     by_lane: dict[str, Timings] = {}
     for stage in stages:
         if stage.key in results:
@@ -33,5 +35,5 @@ def count_run(counts: Counts, stages: Iterable[Stage], results: Mapping[str, Sta
         counts.observe("chunk_seconds", value, part=part)
     for lane, timings in by_lane.items():
         counts.add("stage_seconds", timings.infer_s, stage=STEP.sub("", lane))
-    if floor_s := max(decode_s + prepare_s, infer_s):
+    if floor_s := max(decode_s + prepare_s, infer_s / threads):
         counts.observe("chunk_floor_ratio", total_s / floor_s)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -228,7 +229,8 @@ class Lane:
         if self.error is not None:
             return
         while portion := self._opened().portion(self._is_last, len(self._running)):
-            self._running.append(self._pool.submit(_timed, portion))
+            # With what the log says of this run.
+            self._running.append(self._pool.submit(copy_context().run, _timed, portion))
 
     def _opened(self) -> Work:
         if self._work is None:

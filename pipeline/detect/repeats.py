@@ -60,24 +60,30 @@ class LooksOnce:
         """One answer per prepared frame; of equal frames the very same."""
         answers: list[Future[Any]] = []
         fresh: list[_Look] = []
-        for one in prepared:
-            answer, look = self._of(one)
-            answers.append(answer)
-            fresh += [look] if look else []
-        # Own frames first: whoever waits for another thread then waits for one that waits for nobody.
-        self._ask(fresh)
+        try:
+            for one in prepared:
+                answer = self._of(one, fresh)
+                answers.append(answer)
+            # Own frames first: whoever waits for another thread then waits for one that waits for nobody.
+            self._ask(fresh)
+        except BaseException as error:  # others that wait for it fail as well; whoever comes later asks anew
+            for look in fresh:
+                if not look.answer.done():
+                    look.answer.set_exception(error)
+            raise
         return [answer.result() for answer in answers]
 
-    def _of(self, prepared: Any) -> tuple[Future[Any], _Look | None]:
-        """The answer, and what is to be looked at for it."""
+    def _of(self, prepared: Any, fresh: list[_Look]) -> Future[Any]:
+        """The answer; what is to be looked at for it is added to `fresh`, before others can know of it."""
         with self._lock:
             answer = self._known(prepared)
             if answer is not None:
-                return answer, None
+                return answer
             look = _Look(prepared)
-            self._last.append(look)
+            fresh.append(look)
             self._hold(prepared, look.answer)
-            return look.answer, look
+            self._last.append(look)
+            return look.answer
 
     def _known(self, prepared: Any) -> Future[Any] | None:
         picture, answer = self._held.get(id(prepared), (None, None))
@@ -97,12 +103,7 @@ class LooksOnce:
     def _ask(self, looks: Sequence[_Look]) -> None:
         if not looks:
             return
-        try:
-            answers = self._detector.detect([look.prepared for look in looks])
-        except BaseException as error:  # others that wait for it fail as well; whoever comes later asks anew
-            for look in looks:
-                look.answer.set_exception(error)
-            raise
+        answers = self._detector.detect([look.prepared for look in looks])
         for look, answer in zip(looks, answers, strict=True):
             look.answer.set_result(answer)
 

@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from enum import IntEnum
 from itertools import chain
 from pathlib import Path
 from time import monotonic
 
 import av
 import numpy as np
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline.errors import MediaError, SetupError
@@ -26,6 +27,19 @@ _CAREFUL_GROUPS = 2
 _READ_ON_S = 2.0
 """Packets over less than this are read and dropped; over more it is cheaper to seek."""
 _NEVER = -(1 << 62)
+_TRUSTING = frozenset({"mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2", "flv1", "h263", "h263p", "h261"})
+"""Codecs that begin with any picture, without a word, on nothing: where the file calls one a keyframe that is none, pictures are wrong."""
+
+
+class Care(IntEnum):
+    """How little a decoder leaves out."""
+
+    NONE = 0
+    """What nobody wants."""
+    NEAR = 1
+    """What lies well before the first wanted frame."""
+    WHOLE = 2
+    """Nothing, from the start of the file on."""
 
 
 class Doubt(Exception):  # noqa: N818 - the word for it
@@ -43,7 +57,7 @@ class Decoder:
         limits: Bounds.
         beat: Called at every sign of progress.
         tally: Where work is counted.
-        careful: Whether everything is decoded, from well before the first wanted frame.
+        care: How little is left out.
     """
 
     def __init__(
@@ -55,7 +69,7 @@ class Decoder:
         limits: DecodeLimits,
         beat: Callable[[], None],
         tally: Tally,
-        careful: bool = False,
+        care: Care = Care.NONE,
     ) -> None:
         self._path = path
         self._media = media
@@ -64,7 +78,7 @@ class Decoder:
         self._limits = limits
         self._beat = beat
         self._tally = tally
-        self._careful = careful
+        self._care = care
         self._wanted_pts = frozenset(index.pts[wanted].tolist())
         self._last_progress = monotonic()
         self._closing = ExitStack()
@@ -78,7 +92,7 @@ class Decoder:
         """The pictures of the wanted frames that can be decoded, and others, in display order.
 
         Raises:
-            Doubt: more must be decoded than was; never where the decoder is careful.
+            Doubt: more must be decoded than was; never where that is all from the start.
             MediaError: the file cannot be opened any more, or decoding stalls.
         """
         walks = deque(self._walks())
@@ -97,17 +111,20 @@ class Decoder:
         if device is not None and not self._codec.is_hwaccel:
             raise SetupError(f"FFmpeg does not decode {self._media.codec} on {self._limits.device} as it was told to.")
         # What is shown of damaged pictures depends on the threads.
-        threads = 1 if self._careful else threads_for(self._wanted, self._limits.threads)
+        threads = 1 if self._care else threads_for(self._wanted, self._limits.threads)
         prepare_decoder(self._stream, self._limits, threads)
-        self._excuses = not self._careful and tells_unreferenced(self._media.codec, self._codec.extradata)
+        self._excuses = not self._care and tells_unreferenced(self._media.codec, self._codec.extradata)
         self._source: Iterator[VideoPacket] = _until_broken(demuxed(self._container, self._stream))
         self._held: tuple[VideoPacket, ...] = ()
         self._place = self._passed = _NEVER
         self._at_start = True
+        self._begins_anew = False
 
     def _walks(self) -> list[Walk]:
-        if not self._careful:
+        if not self._care:
             return plan_walks(self._wanted, self._index.keyframes)
+        if self._care is Care.WHOLE:
+            return [Walk(0, self._wanted)]
         key = int(np.searchsorted(self._index.keyframes, self._wanted[0], side="right")) - 1
         return [Walk(max(key - _CAREFUL_GROUPS, 0), self._wanted)]
 
@@ -121,7 +138,7 @@ class Decoder:
                     awaited |= self._times(walks.popleft())
             yield from self._decoded(packet)
             awaited.discard(packet.pts)
-            if not awaited and not self._careful:
+            if not awaited and not self._care:
                 yield from self._decoded(None)
                 return
 
@@ -144,7 +161,7 @@ class Decoder:
         for packet in self._source:
             if packet.is_keyframe and packet.pts is not None and packet.pts >= begin:
                 self._codec.flush_buffers()
-                self._held = (packet,)
+                self._held, self._begins_anew = (packet,), True
                 return packet.pts == begin
             if packet.has_sidedata("new_extradata"):
                 raise Doubt
@@ -175,7 +192,7 @@ class Decoder:
         self._source = _until_broken(demuxed(self._container, self._stream))
         for packet in self._source:
             if packet.is_keyframe and packet.pts is not None:
-                self._held = (packet,)
+                self._held, self._begins_anew = (packet,), True
                 return self._is_keyframe(packet.pts, latest)
         return False
 
@@ -215,8 +232,15 @@ class Decoder:
             self._tally.pictures += len(pictures)
             self._beat()
             check_pixels(pictures[0].width, pictures[0].height, self._limits)
+            self._check_beginning(pictures[0])
         elif now - self._last_progress > self._limits.stall_s:
             raise MediaError(f"Decoding made no progress for {self._limits.stall_s:.0f} seconds.")
+
+    def _check_beginning(self, picture: VideoFrame) -> None:
+        """The first picture after a gap must need no other."""
+        if self._begins_anew and self._media.codec in _TRUSTING and picture.pict_type != PictureType.I:
+            raise Doubt
+        self._begins_anew = False
 
 
 def _until_broken(packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:

@@ -57,7 +57,7 @@ def thinned(frame: VideoFrame, height: int) -> VideoFrame:
     Odd steps take rows of both fields of interlaced pictures, and the middle one of each group.
     """
     step = (frame.height // (height * _ENOUGH_ROWS) - 1) // 2 * 2 + 1
-    if step < 3 or frame.format.name not in _PLANAR:
+    if step < 3 or frame.format.name not in _PLANAR or _is_upside_down(frame):
         return frame
     thin = VideoFrame(frame.width, frame.height // step, frame.format.name)
     for source, kept in zip(frame.planes, thin.planes, strict=True):
@@ -66,6 +66,11 @@ def thinned(frame: VideoFrame, height: int) -> VideoFrame:
         taken = rows[step // 2 :: step, :length][: kept.height]
         np.frombuffer(memoryview(kept), np.uint8).reshape(kept.height, -1)[: len(taken), :length] = taken
     return thin
+
+
+def _is_upside_down(frame: VideoFrame) -> bool:
+    """Whether rows are stored from the last to the first: their memory ends where the planes' buffers begin: only FFmpeg may read it."""
+    return any(plane.line_size < 0 for plane in frame.planes)
 
 
 class Scalers:
@@ -158,7 +163,8 @@ def luma_plane(picture: VideoFrame, scalers: Scalers) -> U8:
     layout = picture.format
     depth = layout.components[0].bits
     packed = len({part.plane for part in layout.components}) < min(2, len(layout.components))
-    if layout.is_rgb or layout.has_palette or depth < 8 or (packed and len(layout.components) == 2):
+    odd = _is_upside_down(picture) or layout.is_rgb or layout.has_palette
+    if odd or depth < 8 or (packed and len(layout.components) == 2):
         return _plane(scalers.scale(picture, picture.width, picture.height, "gray"), np.uint8)
     if packed:
         return _plane(picture.reformat(format="yuv444p"), np.uint8)  # packed: yuyv422 and its like

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from av.video.frame import VideoFrame
 
-from pipeline.media.decoder import Decoder, Doubt
+from pipeline.media.decoder import Care, Decoder, Doubt
 from pipeline.media.frame import DecodedFrame, Scalers
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.tally import Tally
@@ -38,16 +38,20 @@ class _Reader:
             pass
         return wanted[place:]
 
-    def careful(self, decoder: Decoder, wanted: I64) -> Iterator[DecodedFrame]:
-        """The wanted frames that can be decoded."""
+    def careful(self, decoder: Decoder, wanted: I64) -> Generator[DecodedFrame, None, bool]:
+        """The wanted frames that can be decoded; returns whether the decoder could begin where it did."""
         place = 0
-        for number, picture in self._numbered(decoder):
-            place += int(np.searchsorted(wanted[place:], number))
-            if place < len(wanted) and number == wanted[place]:
-                yield self._frame(number, picture)
-                place += 1
-            if place == len(wanted):
-                return
+        try:
+            for number, picture in self._numbered(decoder):
+                place += int(np.searchsorted(wanted[place:], number))
+                if place < len(wanted) and number == wanted[place]:
+                    yield self._frame(number, picture)
+                    place += 1
+                if place == len(wanted):
+                    break
+        except Doubt:  # of its first picture
+            return False
+        return True
 
     def _numbered(self, decoder: Decoder) -> Iterator[tuple[int, VideoFrame]]:
         """Pictures by presentation time; by counting where the stream has no times."""
@@ -99,6 +103,9 @@ def read(
         with closing(Decoder(path, media, index, wanted, limits, beat, tally)) as decoder:
             wanted = yield from reader.hurried(decoder, wanted)
         tally.doubts += bool(len(wanted))
-    if len(wanted):
-        with closing(Decoder(path, media, index, wanted, limits, beat, tally, careful=True)) as decoder:
-            yield from reader.careful(decoder, wanted)
+    for care in (Care.NEAR, Care.WHOLE):
+        if not len(wanted):
+            return
+        with closing(Decoder(path, media, index, wanted, limits, beat, tally, care)) as decoder:
+            if (yield from reader.careful(decoder, wanted)):
+                return

@@ -82,7 +82,7 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path, pe
             decode_limits(settings),
             settings.chunk_s,
             galleries=known,
-            threads=settings.threads or cores(),
+            threads=(settings.threads or cores()) if settings.device == "cpu" else 1,
         )
     for operation, answer in report.answers.items():
         path = out / f"{OPERATIONS[operation].analysis}.json"

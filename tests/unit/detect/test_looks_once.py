@@ -175,3 +175,45 @@ class Listed:
 
     def detect(self, prepared: Sequence[U8]) -> Sequence[Values]:
         return [Values(np.array([mean], np.float32)) for mean in self.detector.detect(prepared)]
+
+
+@pytest.mark.timeout(60)
+def test_a_detector_that_answers_too_little_fails_and_keeps_nobody_waiting() -> None:
+    @dataclass
+    class Forgets(Means):
+        left: int = 1
+
+        def detect(self, prepared: Sequence[U8]) -> Sequence[float]:
+            answers = super().detect(prepared)
+            self.left -= 1
+            return answers if self.left < 0 else answers[:-1]
+
+    once = LooksOnce(Forgets())
+    with pytest.raises(ValueError, match="zip"):
+        once.detect([grey(1), grey(2)])
+    assert once.detect([grey(2)]) == [2.0]
+
+
+@pytest.mark.timeout(60)
+def test_a_frame_that_cannot_be_compared_leaves_no_look_without_an_answer() -> None:
+    class Odd:
+        def __eq__(self, other: object) -> bool:
+            raise MemoryError("no room to compare")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    @dataclass
+    class Counts:
+        batch: int = 2
+
+        def prepare(self, frame: Any) -> Any:
+            return frame
+
+        def detect(self, prepared: Sequence[Any]) -> Sequence[int]:
+            return [len(prepared)] * len(prepared)
+
+    once = LooksOnce(Counts())
+    odd = Odd()
+    with pytest.raises(MemoryError):
+        once.detect([odd, Odd()])
+    assert once.detect([odd]) == [1]

@@ -35,12 +35,13 @@ def test_waking_through_a_broker_that_never_answers_returns(tmp_path: Path) -> N
 def test_a_burst_asks_for_planning_a_few_times_and_once_after_all_of_it(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
         queue = CeleryQueue(make_app(Settings(broker_url=server.unix)))
+        before = set(threading.enumerate())
         for _ in range(200):
             queue.wake_plan(3600 / BURST)  # so long that the burst does not end meanwhile
         assert queue.waiting_plans() == BURST_PLANS
         queue.wake_plan()
         assert queue.waiting_plans() == BURST_PLANS + 1, "who does not wait for jobs that linger is always heard"
-        (last,) = (thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+        (last,) = (new for new in set(threading.enumerate()) - before if isinstance(new, threading.Timer))
         last.cancel()
         last.function(*last.args)
         assert queue.waiting_plans() == BURST_PLANS + 2

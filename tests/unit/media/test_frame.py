@@ -152,3 +152,39 @@ def test_thumbnails_show_both_fields_of_interlaced_pictures() -> None:
     rows = np.frombuffer(memoryview(picture.planes[0]), np.uint8).reshape(1080, -1)
     rows[::2], rows[1::2] = 0, 200
     assert np.abs(Scalers().scale(picture, 48, 27, "gray").to_ndarray().astype(int) - 100).max() <= 30
+
+
+def test_pictures_that_are_stored_upside_down_stand_upright_in_every_size(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    upside_down(path, 1280, 720)
+    media, index = probe(path)
+    for frame in read(path, media, index, Stretch(0, 3)):
+        for picture in (frame.rgb(640, 360), frame.rgb(48, 27)):
+            assert picture[1, 2].max() < 30
+            assert picture[-2, 2].min() > 225
+        luma = frame.luma()
+        assert luma.shape == (720, 1280)
+        assert (luma[10, 10] < 30, luma[-10, 10] > 225) == (True, True)
+
+
+def upside_down(path: Path, width: int, height: int) -> None:
+    """A clip as one old Windows codec wrote them: JPEGs that begin with their last row, black below and white above as stored."""
+    encoder = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, "yuvj420p", Fraction(1, 25)
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[: height // 2] = 255
+    comment = b"Metasoft MJPEG Codec\0"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p"
+        for number in range(3):
+            picture = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuvj420p")
+            picture.pts = number
+            for encoded in encoder.encode(picture):
+                content = bytes(encoded)
+                marker = b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment
+                packet = av.Packet(content[:2] + marker + content[2:])
+                packet.pts = packet.dts = number
+                packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 25), stream, True
+                out.mux(packet)

@@ -140,3 +140,22 @@ def test_times_that_repeat_are_reason_to_leave_nothing_out(tmp_path: Path) -> No
     path, media, index = made(tmp_path, "short_groups")
     _, tally = read_frames(path, media, replace(index, repeated=True), range(0, FRAMES, 12))
     assert (tally.excused, tally.dropped, tally.pictures) == (0, 0, 49)
+
+
+@pytest.mark.parametrize("marked", [[1, 6, 19, 28, 37, 46, 55], list(range(1, 61))])
+def test_a_picture_that_is_called_a_keyframe_and_is_none_is_not_begun_with(tmp_path: Path, marked: list[int]) -> None:
+    path = render(tmp_path / "clip.mp4", clip("mpeg4", g="9", bf="0"))
+    content = bytearray(path.read_bytes())
+    table = content.index(b"stss") + 8
+    size = int.from_bytes(content[table : table + 4], "big")
+    for place, number in enumerate(marked[:size]):
+        content[table + 4 * (place + 1) : table + 4 * (place + 2)] = number.to_bytes(4, "big")
+    path.write_bytes(content)
+    opened = path, *probe(path)
+    whole = fully_decoded(*opened)
+    for wanted in ([2, 7, 20], [30, 41], list(range(0, FRAMES, 12))):
+        found, tally = read_frames(*opened, wanted)
+        assert found == {number: whole[number] for number in wanted}
+    assert {marked[1]} <= set(opened[2].keyframes + 1)
+    _, tally = read_frames(*opened, [2, 7])
+    assert tally.doubts == 1

@@ -1,14 +1,16 @@
 """Lanes in several threads: the same answers, at the same time, and an end for all of them."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.analyses.types import Stage
+from pipeline.detect.lanes import Walked
 from pipeline.detect.types import Joined, Values
 from pipeline.errors import LeaseLost
 from pipeline.media.probe import probe
@@ -101,6 +103,47 @@ class MeetsInside:
         return ()
 
 
+@dataclass
+class Looks:
+    """Calls a function with every frame's number; says which were made ready."""
+
+    look: Callable[[int], None]
+    prepared: set[int] = field(default_factory=set)
+    batch: int = 1
+
+    def prepare(self, frame: Frame) -> int:
+        self.prepared.add(frame.index)
+        return frame.index
+
+    def detect(self, prepared: Sequence[int]) -> Sequence[Values]:
+        for number in prepared:
+            self.look(number)
+        return [Values(np.zeros(1, np.float32)) for _ in prepared]
+
+
+@dataclass
+class Walks:
+    """The same in order."""
+
+    look: Callable[[int], None]
+    prepared: set[int] = field(default_factory=set)
+    context: int = 0
+
+    def prepare(self, frame: Frame) -> int:
+        self.prepared.add(frame.index)
+        return frame.index
+
+    def open(self, stretch: Stretch, frame_count: int) -> "Walks":
+        return self
+
+    def add(self, index: int, prepared: Any) -> Iterable[tuple[int, Values]]:
+        self.look(index)
+        return [(index, Values(np.zeros(1, np.float32)))]
+
+    def finish(self) -> Iterable[tuple[int, Values]]:
+        return ()
+
+
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
     path = render(tmp_path_factory.mktemp("threads") / "clip.mp4", Clip(frames=FRAMES))
@@ -163,33 +206,53 @@ def test_a_lost_lease_ends_all_threads(opened: Opened, monkeypatch: pytest.Monke
 
 def test_a_lost_lease_ends_a_walk_at_its_next_frame(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.run._RENEW_S", 0.0)
-    lost = threading.Event()
-    seen: list[int] = []
+    stopped, seen = threading.Event(), []
+    stop = Walked.stop
 
-    @dataclass
-    class Waits:
-        context: int = 0
+    def told(walked: Walked) -> None:
+        stop(walked)
+        stopped.set()
 
-        def prepare(self, frame: Frame) -> int:
-            return frame.index
+    monkeypatch.setattr(Walked, "stop", told)
 
-        def open(self, stretch: Stretch, frame_count: int) -> "Waits":
-            return self
-
-        def add(self, index: int, prepared: int) -> Iterable[tuple[int, Values]]:
-            seen.append(index)
-            if index == 20:
-                lost.wait(PATIENCE_S)
-            return [(index, Values(np.zeros(1, np.float32)))]
-
-        def finish(self) -> Iterable[tuple[int, Values]]:
-            return ()
+    def wait(index: int) -> None:
+        seen.append(index)
+        assert index < 20 or stopped.wait(PATIENCE_S)
 
     def renew(done: int) -> None:
         if done == FRAMES:  # decoded ahead, while the walk waits
-            threading.Timer(0.1, lost.set).start()
             raise LeaseLost
 
     with pytest.raises(LeaseLost):
-        run(*opened, Stretch(0, FRAMES), [Stage("waits", Waits(), EveryFrame())], renew, threads=2)
+        run(*opened, Stretch(0, FRAMES), [Stage("waits", Walks(wait), EveryFrame())], renew, threads=2)
     assert seen == list(range(21))
+
+
+@pytest.mark.parametrize("kind", ["batches", "walk", "joined"])
+def test_no_more_frames_are_made_ready_than_can_be_looked_at_soon(tmp_path: Path, kind: str) -> None:
+    path = render(tmp_path / "long.mp4", Clip(frames=400))
+    prepared: set[int] = set()
+    full = threading.Event()
+    at_most: list[int] = []
+
+    def wait(_: int) -> None:
+        """Holds everything up until no more frames come."""
+        if not full.is_set():
+            before = -1
+            while len(prepared) > before:
+                before = len(prepared)
+                full.wait(0.5)
+            at_most.append(len(prepared))
+            full.set()
+
+    stages = {
+        "batches": [Stage("looks", Looks(wait, prepared), EveryFrame())],
+        "walk": [Stage("walks", Walks(wait, prepared), EveryFrame())],
+        "joined": [
+            Stage("looks", Looks(lambda _: None, prepared), EveryFrame()),
+            Stage("walks", Walks(wait), EveryFrame(), needs="looks"),
+        ],
+    }[kind]
+    results = run(path, *probe(path), Stretch(0, 400), stages, nothing, threads=2)
+    assert [len(result.found) for result in results.values()] == [400] * len(stages)
+    assert max(at_most) < 150
