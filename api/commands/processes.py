@@ -72,7 +72,7 @@ def _pool(queues: str, settings: Settings, concurrency: int | None) -> tuple[str
 def beat_command() -> list[str]:
     """Starts the clock that wakes the sweeper; it keeps no file, because sweeping has no memory."""
     return [
-        *CELERY, "-A", "workers.clock", "beat", "--scheduler", "celery.beat:Scheduler", "--loglevel", "WARNING",
+        *CELERY, "-A", "workers.clock", "beat", "--scheduler", "workers.clock:SteadyScheduler", "--loglevel", "WARNING",
     ]  # fmt: skip
 
 
