@@ -42,6 +42,7 @@ def require(device: DecodeDevice) -> None:
         return
     try:
         _made(device).create(Codec("h264", "r"))
+    # PyAV's own word for a codec without hardware configurations is NotImplementedError.
     except (av.FFmpegError, NotImplementedError, RuntimeError, OSError) as error:
         raise SetupError(f"FFmpeg cannot decode on {device} here ({error}); {_ADVICE}") from error
 

@@ -68,42 +68,6 @@ class Sums:
 
 
 @dataclass
-class Meets:
-    """Answers only when as many threads are at it as there should be."""
-
-    barrier: threading.Barrier
-    batch: int = 2
-
-    def prepare(self, frame: Frame) -> int:
-        return frame.index
-
-    def detect(self, prepared: Sequence[int]) -> Sequence[Values]:
-        self.barrier.wait(PATIENCE_S)
-        return [Values(np.zeros(1, np.float32)) for _ in prepared]
-
-
-@dataclass
-class MeetsInside:
-    """The same for walks."""
-
-    barrier: threading.Barrier
-    context: int = 0
-
-    def prepare(self, frame: Frame) -> int:
-        return frame.index
-
-    def open(self, stretch: Stretch, frame_count: int) -> "MeetsInside":
-        return self
-
-    def add(self, index: int, prepared: int) -> Iterable[tuple[int, Values]]:
-        self.barrier.wait(PATIENCE_S)
-        return [(index, Values(np.zeros(1, np.float32)))]
-
-    def finish(self) -> Iterable[tuple[int, Values]]:
-        return ()
-
-
-@dataclass
 class Looks:
     """Calls a function with every frame's number; says which were made ready."""
 
@@ -150,6 +114,15 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Opened:
     return path, *probe(path)
 
 
+def meeting(barrier: threading.Barrier) -> Callable[[int], None]:
+    """Goes on only when as many threads are at it as there should be."""
+
+    def meet(_: int) -> None:
+        barrier.wait(PATIENCE_S)
+
+    return meet
+
+
 def nothing(_: int) -> None:
     """A lease that is never lost."""
 
@@ -169,14 +142,18 @@ def test_answers_do_not_depend_on_the_number_of_threads(opened: Opened, threads:
 
 def test_batches_of_one_lane_are_looked_at_side_by_side(opened: Opened) -> None:
     results = run(
-        *opened, Stretch(0, FRAMES), [Stage("meets", Meets(threading.Barrier(3)), EveryFrame())], nothing, threads=3
+        *opened,
+        Stretch(0, FRAMES),
+        [Stage("meets", Looks(meeting(threading.Barrier(3))), EveryFrame())],
+        nothing,
+        threads=3,
     )
     assert len(values(results["meets"])) == FRAMES
 
 
 def test_walks_are_side_by_side_with_each_other(opened: Opened) -> None:
     barrier = threading.Barrier(2)
-    stages = [Stage(name, MeetsInside(barrier), EveryFrame()) for name in "ab"]
+    stages = [Stage(name, Walks(meeting(barrier)), EveryFrame()) for name in "ab"]
     results = run(*opened, Stretch(0, FRAMES), stages, nothing, threads=2)
     assert [len(values(results[name])) for name in "ab"] == [FRAMES, FRAMES]
 
@@ -184,7 +161,7 @@ def test_walks_are_side_by_side_with_each_other(opened: Opened) -> None:
 def test_a_lane_that_fails_takes_no_other_with_it(opened: Opened) -> None:
     broken = threading.Barrier(2)
     broken.abort()
-    stages = [Stage("meets", Meets(broken), EveryFrame()), Stage("reads", Reads(), EveryFrame())]
+    stages = [Stage("meets", Looks(meeting(broken)), EveryFrame()), Stage("reads", Reads(), EveryFrame())]
     results = run(*opened, Stretch(0, FRAMES), stages, nothing, threads=2)
     assert isinstance(results["meets"].error, threading.BrokenBarrierError)
     assert results["meets"].found == []
