@@ -4,13 +4,19 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _STARTED = 19
 """Place of the start time among the fields of /proc/PID/stat that follow the name, in ticks since the host was started."""
 _listeners: list[Callable[[], None]] = []
+LONG_S = 1800.0
+"""What takes longer than this is stuck, even where TensorRT builds an engine."""
+_long: dict[int, float] = {}
 
 
 def die_with_parent() -> None:
@@ -62,3 +68,19 @@ def got_on() -> None:
     """A task of this process has got on: it has renewed its lease."""
     for listener in _listeners:
         listener()
+
+
+@contextmanager
+def long_work() -> Iterator[None]:
+    """Inside the `with` block this thread may be at something that takes minutes and tells of no progress; blocks do not nest."""
+    _long[threading.get_ident()] = time.monotonic()
+    try:
+        yield
+    finally:
+        del _long[threading.get_ident()]
+
+
+def is_at_long_work() -> bool:
+    """Whether a thread of this process is, and has not been for too long."""
+    now = time.monotonic()
+    return any(now - begun < LONG_S for begun in list(_long.values()))

@@ -144,6 +144,8 @@ class Settings(BaseSettings):
     """Inferring threads per worker child, beside the one that decodes; None: cores the cgroup grants divided by the concurrency."""
     device: Literal["cpu", "cuda", "tensorrt"] = "cpu"
     """Where inference runs; a device that is not there is an error, never a silent fall-back."""
+    tensorrt_fp16: bool = False
+    """Whether TensorRT may round to half precision; its effect on results was not measured."""
     models_dir: Path | None = None
     """Where pulled models are kept; None: `models` in the data directory."""
     models_file: Path | None = None
@@ -170,7 +172,6 @@ class Settings(BaseSettings):
     """A worker that has not taken such a message for so long, and makes no other progress, is restarted."""
     metrics_token: SecretStr | None = Field(default=None, min_length=16)
     """Bearer token without which `/metrics` is refused and `/ready` tells no details; None: both are open to all."""
-
     otlp_endpoint: str | None = None
     """Base URL of an OpenTelemetry receiver (OTLP over HTTP) that gets the traces of jobs; None: none are written, unless an
     OTEL_EXPORTER_OTLP_ENDPOINT is set."""

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from pipeline.errors import LeaseLost
 from pipeline.jobs.types import Chunk, Job
 from pipeline.patience import passing
-from pipeline.process import got_on
+from pipeline.process import got_on, is_at_long_work
 from pipeline.store import jobs, passes
 from pipeline.store.engine import writing
 from pipeline.store.metadata import utcnow
@@ -47,10 +47,10 @@ class Progress:
 
     def renew(self) -> bool:
         """Whether the lease holds; for the heartbeat, which must not keep a stalled run alive."""
-        return self._by_frames or self._tell()
+        return (self._by_frames and not is_at_long_work()) or self._tell()
 
     def from_now_on_by_frames(self) -> None:
-        """Only `report` renews the lease from now on."""
+        """Only `report` renews the lease from now on, but for work that is known to take long."""
         self._by_frames = True
 
     def without_frames(self) -> None:

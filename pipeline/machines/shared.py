@@ -17,7 +17,7 @@ OWN = frozenset(
         "data_dir", "host", "port", "tls_port", "tls_cert_file", "tls_key_file",
         "models_dir", "models_file", "device", "decode_device", "concurrency", "threads", "image_children", "image_threads",
         "worker_memory_mb", "video_cache_bytes", "webhook_ca_file", "flower_user", "flower_password",
-        "metrics_token", "log_level", "log_format",
+        "metrics_token", "tensorrt_fp16", "log_level", "log_format",
     }
 )  # fmt: skip
 """Settings that every machine has for itself: folders, files, addresses it listens on, how it uses its cores and memory."""

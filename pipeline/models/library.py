@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ import structlog
 from pipeline.errors import ModelError
 from pipeline.models.cache import Cache, Condition
 from pipeline.models.manifest import Entry, Override, find, overridden, read_manifest
+from pipeline.models.placement import Placement
 from pipeline.models.pypi import Indexes
 from pipeline.models.sources import Sources
 from pipeline.settings import Settings
@@ -57,6 +58,7 @@ class Library:
         accepted_licences: Licences of weights accepted beyond the permissive ones.
         overrides_file: TOML that points entries at local ONNX files.
         threads: Threads per inference.
+        placement: Where they run; engines are kept beside the models unless it says where.
         manifest: Entries; None: those that ship with Reelsight.
         indexes: Package indexes; None: those of the user's pip configuration.
 
@@ -70,7 +72,7 @@ class Library:
         accepted_licences: Iterable[str] = (),
         overrides_file: Path | None = None,
         threads: int = 1,
-        device: Literal["cpu", "cuda", "tensorrt"] = "cpu",
+        placement: Placement = Placement(),  # noqa: B008
         *,
         manifest: Mapping[str, Entry] | None = None,
         indexes: Indexes | None = None,
@@ -79,7 +81,7 @@ class Library:
         self._accepted = tuple(accepted_licences)
         self._cache = Cache(models_dir)
         self._threads = threads
-        self._device = device
+        self._placement = replace(placement, engines=placement.engines or str(models_dir / ".engines"))
         self._indexes = indexes
         self._forget()
 
@@ -87,7 +89,8 @@ class Library:
     def from_settings(cls, settings: Settings, threads: int = 1, licences: Iterable[str] = ()) -> "Library":
         """The models of the installation that the settings describe; `licences` are accepted beyond theirs."""
         accepted = (*settings.accepted_licences, *licences)
-        return cls(settings.models_path, accepted, settings.models_file, threads, settings.device)
+        placement = Placement(settings.device, fp16=settings.tensorrt_fp16)
+        return cls(settings.models_path, accepted, settings.models_file, threads, placement)
 
     def load(self, name: str) -> "OnnxSession":
         """The verified, loaded model that the manifest calls `name`.
@@ -147,15 +150,9 @@ class Library:
         entry = find(self.entries, name)
         self._require_licence(entry)
         raw, version = self._read(entry)
-        session = OnnxSession(
-            raw,
-            name=name,
-            version=version,
-            threads=self._threads,
-            device=self._device,
-            cache_dir=str(self._cache.folder / ".engines"),
-        )
-        log.info("model_loaded", model=name, version=version, device=self._device, threads=self._threads)
+        session = OnnxSession(raw, name=name, version=version, threads=self._threads, placement=self._placement)
+        device, nodes = self._placement.device, dict(session.nodes)
+        log.info("model_loaded", model=name, version=version, device=device, threads=self._threads, nodes=nodes)
         return session
 
     def _read(self, entry: Entry) -> tuple[bytes, str]:

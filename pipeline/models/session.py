@@ -3,24 +3,24 @@
 A session does not survive a fork: load models in the process that runs them. Any number of threads may call one.
 """
 
+import ctypes
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
-
-Device = Literal["cpu", "cuda", "tensorrt"]
+from pipeline.models import assignment
+from pipeline.models.binding import Bindings
+from pipeline.models.placement import ADVICE, PROVIDERS, Placement
+from pipeline.process import long_work
 
 _ERROR = 3
-_PROVIDERS: Mapping[Device, str] = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-}
 _AS_REQUESTED = 1
 """The arena grows by what is asked for, not to the next power of two."""
 
@@ -33,7 +33,11 @@ class OnnxSession:
         name: What messages call the model.
         version: What results report.
         threads: Threads inside one operator; operators run one after another.
-        cache_dir: Where TensorRT keeps the engines it builds; None: nowhere.
+        placement: Where it runs.
+
+    Attributes:
+        providers: ONNX Runtime's names of the devices that it may use, the one that was asked for first.
+        nodes: Provider -> nodes of the graph that it runs; empty where that is not known, as on the CPU.
 
     Raises:
         ModelError: not a model, or the device is not to be had; nothing falls back to another device silently.
@@ -46,22 +50,27 @@ class OnnxSession:
         name: str,
         version: str,
         threads: int = 1,
-        device: Device = "cpu",
-        cache_dir: str | None = None,
+        placement: Placement = Placement(),  # noqa: B008
     ) -> None:
-        _prepare(device)
+        _prepare(placement)
         self._name = name
         self._version = version
+        self._placement = placement
+        self._seen: set[tuple[tuple[int, ...], ...]] = set()
         try:
-            self._session = ort.InferenceSession(raw, _options(threads, device), _providers(device, cache_dir))
+            with self._maybe_building(()):
+                self._session = ort.InferenceSession(
+                    raw, _options(threads, placement), placement.providers(), enable_fallback=False
+                )
         except Exception as error:
             # ONNX Runtime's exceptions share no base but Exception
-            raise ModelError(f"model {name} cannot be loaded on {device}: {error}") from error
-        self._session.disable_fallback()
+            reason = f"{_reason(placement)}; {ADVICE}" if placement.on_gpu else ""
+            raise ModelError(f"model {name} cannot be loaded on {placement.device}: {error}{reason}") from error
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
-        if self.providers[0] != _PROVIDERS[device]:
-            raise ModelError(f"model {name} was to run on {device}, ONNX Runtime chose {self.providers[0]}; {_ADVICE}")
+        self.nodes: Mapping[str, int] = {}
+        self._check_place()
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self._bindings = Bindings(self._session, "cuda") if placement.on_gpu else None
 
     @property
     def version(self) -> str:
@@ -90,11 +99,39 @@ class OnnxSession:
             ModelError: the inputs do not fit the model, or it fails on them.
         """
         try:
+            if self._bindings is not None:
+                with self._maybe_building(tuple(np.shape(array) for array in inputs.values())):
+                    return self._bindings.run(inputs)
             found: list[NDArray[Any]] = self._session.run(self._outputs, dict(inputs))
         except Exception as error:
             given = ", ".join(f"{name} {np.shape(array)} {np.asarray(array).dtype}" for name, array in inputs.items())
             raise ModelError(f"model {self._name} failed on {given}: {error}") from error
         return found
+
+    @contextmanager
+    def _maybe_building(self, shapes: tuple[tuple[int, ...], ...]) -> Iterator[None]:
+        """TensorRT builds engines while it loads a model, and when a shape comes for the first time: minutes without a sign."""
+        is_new = self._placement.device == "tensorrt" and shapes not in self._seen
+        with long_work() if is_new else nullcontext():
+            yield
+        if is_new:
+            self._seen.add(shapes)
+
+    def _check_place(self) -> None:
+        """Passes where the model got the device that was asked for.
+
+        Raises:
+            ModelError: it, or much of it, was left to another.
+        """
+        place = self._placement
+        if self.providers[0] != place.provider:
+            raise ModelError(
+                f"model {self._name} was to run on {place.device}, ONNX Runtime chose {self.providers[0]}"
+                f"{_reason(place)}; {ADVICE}"
+            )
+        if place.on_gpu and (found := assignment.assigned(self._session)) is not None:
+            assignment.check(self._name, place, found)
+            self.nodes = assignment.nodes(found)
 
     def __reduce__(self) -> str:
         raise TypeError("a loaded model belongs to its process; load it where it runs")
@@ -103,18 +140,26 @@ class OnnxSession:
 def devices() -> tuple[str, ...]:
     """The devices that the installed ONNX Runtime was built for."""
     available = ort.get_available_providers()
-    return tuple(device for device, provider in _PROVIDERS.items() if provider in available)
+    return tuple(device for device, provider in PROVIDERS.items() if provider in available)
 
 
-_ADVICE = "install the extra `gpu`, check the driver and CUDA libraries, or set the device to cpu"
-
-
-def _prepare(device: Device) -> None:
+def _prepare(placement: Placement) -> None:
     _quiet()
-    if device not in devices():
-        raise ModelError(f"ONNX Runtime here cannot use {device}; {_ADVICE}")
-    if device != "cpu" and hasattr(ort, "preload_dlls"):
+    if placement.device not in devices():
+        raise ModelError(f"the ONNX Runtime that is installed cannot use {placement.device}; {ADVICE}")
+    if placement.on_gpu and hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
+
+
+def _reason(placement: Placement) -> str:
+    """Why ONNX Runtime cannot load the device's provider, as far as the system's loader tells; ONNX Runtime itself only logs it."""
+    folder = Path(ort.__file__).parent / "capi"
+    for library in ("shared", placement.device):
+        try:
+            ctypes.CDLL(str(folder / f"libonnxruntime_providers_{library}.so"), ctypes.RTLD_GLOBAL)
+        except OSError as error:
+            return f" ({error})"
+    return ""
 
 
 @functools.cache
@@ -127,7 +172,7 @@ def _quiet() -> None:
     ort.create_and_register_allocator(memory, arena)
 
 
-def _options(threads: int, device: Device) -> ort.SessionOptions:
+def _options(threads: int, placement: Placement) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.log_severity_level = _ERROR
     options.intra_op_num_threads = max(1, threads)
@@ -135,17 +180,10 @@ def _options(threads: int, device: Device) -> ort.SessionOptions:
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     # Patterns of memory are remembered per shape of the inputs: pictures of many sizes would pile them up.
-    options.enable_mem_pattern = device != "cpu"
+    options.enable_mem_pattern = placement.on_gpu
+    if placement.on_gpu:
+        options.add_session_config_entry(assignment.RECORD, "1")
     options.add_session_config_entry("session.use_env_allocators", "1")
     # Waiting threads sleep: the cores belong to the decoder meanwhile.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
-
-
-def _providers(device: Device, cache_dir: str | None) -> list[tuple[str, dict[str, str]]]:
-    cuda = (_PROVIDERS["cuda"], {"arena_extend_strategy": "kSameAsRequested", "cudnn_conv_algo_search": "HEURISTIC"})
-    if device == "tensorrt":
-        kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": cache_dir} if cache_dir else {}
-        return [(_PROVIDERS["tensorrt"], kept), cuda, (_PROVIDERS["cpu"], {})]
-    # Shape arithmetic stays on the CPU even on a GPU; that is no fallback.
-    return [cuda, (_PROVIDERS["cpu"], {})] if device == "cuda" else [(_PROVIDERS["cpu"], {})]

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.errors import ModelError
 from pipeline.models.convert.dynamic import dynamic
+from pipeline.models.placement import Placement
 from pipeline.models.session import OnnxSession, devices
 from tests.support.models import adding, fixed_picture
 
@@ -39,8 +40,8 @@ def test_rubbish_is_no_model() -> None:
 
 @pytest.mark.parametrize("device", sorted({"cuda", "tensorrt"} - set(devices())))
 def test_a_device_that_is_not_there_is_no_reason_to_use_another(device) -> None:
-    with pytest.raises(ModelError, match=f"cannot use {device}"):
-        OnnxSession(adding(), name="adding", version="1", device=device)
+    with pytest.raises(ModelError, match=rf"cannot use {device}; .*extra `gpu`.*REELSIGHT_DEVICE"):
+        OnnxSession(adding(), name="adding", version="1", placement=Placement(device))
 
 
 def test_a_session_does_not_travel_between_processes() -> None:
