@@ -10,12 +10,14 @@ from time import monotonic
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
+from av.container import InputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline.errors import MediaError, SetupError
 from pipeline.media.container import VideoPacket, check_pixels, demuxed, opened, prepare_decoder, require_damage
-from pipeline.media.hardware import accelerator
+from pipeline.media.hardware import accelerator, is_its_fault, require_anew, tell_careful, tell_failed, tell_refused
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.tally import Tally
 from pipeline.media.types import I64, FrameIndex, MediaInfo
@@ -98,16 +100,19 @@ class Decoder:
         walks = deque(self._walks())
         while walks:
             self._reach(walks[0])
-            yield from self._walked(walks)
-        if self._codec.is_hwaccel and not self._tally.pictures:
-            raise MediaError(f"The {self._limits.device} device cannot decode this kind of {self._media.codec} video.")
+            for picture in self._walked(walks):
+                yield picture
+                # Whoever looks at pictures may take long over one; that is no stall of ours.
+                self._last_progress = monotonic()
 
     def _open(self) -> None:
         self._closing.close()
-        device = accelerator(self._limits.device, self._media.codec)
-        self._container = self._closing.enter_context(opened(self._path, self._limits, device))
+        device = None if self._care else accelerator(self._limits.device, self._media.codec)
+        self._container = self._opened(device)
         self._stream: VideoStream = self._container.streams[self._media.stream_index]  # type: ignore[assignment]
         self._codec = self._stream.codec_context
+        if self._care:
+            tell_careful(self._limits.device, self._codec)
         if device is not None and not self._codec.is_hwaccel:
             raise SetupError(f"FFmpeg does not decode {self._media.codec} on {self._limits.device} as it was told to.")
         # What is shown of damaged pictures depends on the threads.
@@ -119,6 +124,15 @@ class Decoder:
         self._place = self._passed = _NEVER
         self._at_start = True
         self._begins_anew = False
+        self._is_told = not self._codec.is_hwaccel
+
+    def _opened(self, device: HWAccel | None) -> InputContainer:
+        try:
+            return self._closing.enter_context(opened(self._path, self._limits, device))
+        except MediaError:
+            if device is not None:  # the probe could open the file: the device may have gone since
+                require_anew(self._limits.device)
+            raise
 
     def _walks(self) -> list[Walk]:
         if not self._care:
@@ -209,6 +223,9 @@ class Decoder:
             pictures = self._codec.decode(packet)
         except av.FFmpegError as error:
             require_damage(error)
+            if is_its_fault(self._codec, error):
+                tell_failed(self._limits.device, self._codec, error)
+                raise Doubt from error
             pictures = []  # the frame is missing, the next may be whole
         self._note(pictures)
         return pictures
@@ -231,6 +248,9 @@ class Decoder:
             self._last_progress = now
             self._tally.pictures += len(pictures)
             self._beat()
+            if not self._is_told:
+                tell_refused(self._limits.device, self._codec)
+                self._is_told = True
             check_pixels(pictures[0].width, pictures[0].height, self._limits)
             self._check_beginning(pictures[0])
         elif now - self._last_progress > self._limits.stall_s:

@@ -1,4 +1,8 @@
-"""Decoding on a GPU: NVDEC through FFmpeg's CUDA device. What is asked for is there, or an error says that it is not."""
+"""Decoding on a GPU: NVDEC through FFmpeg's CUDA device.
+
+A device that is not there is an error. What the device does not decode, as H.264 of ten bits on most, FFmpeg decodes on the CPU, and so is
+what it failed on; the log says of every such video which it was.
+"""
 
 from functools import cache
 
@@ -6,6 +10,7 @@ import av
 import structlog
 from av.codec import Codec
 from av.codec.hwaccel import HWAccel, HWDeviceType
+from av.video.codeccontext import VideoCodecContext
 
 from pipeline.errors import SetupError
 from pipeline.media.limits import DecodeDevice
@@ -17,7 +22,7 @@ _log = structlog.get_logger()
 def accelerator(device: DecodeDevice, codec: str) -> HWAccel | None:
     """What a decoder of the codec is to run on; None: the CPU, as is wished or because FFmpeg has no other decoder, which is logged.
 
-    Pictures come back to the machine's own memory.
+    Pictures come back to the machine's own memory. Whether the device takes this very video shows with the first picture: `tell_refused`.
 
     Raises:
         SetupError: the device is not there.
@@ -26,7 +31,7 @@ def accelerator(device: DecodeDevice, codec: str) -> HWAccel | None:
         return None
     require(device)
     if not knows(device, codec):
-        _log.warning("decoded_on_cpu", codec=codec, reason=f"FFmpeg has no decoder for {device}")
+        _log.warning("decoded_on_cpu", device=device, codec=codec, reason=f"FFmpeg has no decoder for {device}")
         return None
     return _made(device)
 
@@ -56,5 +61,38 @@ def knows(device: DecodeDevice, codec: str) -> bool:
     return any(config.is_supported and config.device_type == HWDeviceType[device] for config in configs)
 
 
+def require_anew(device: DecodeDevice) -> None:
+    """See `require`; it may have gone since it was seen last."""
+    require.cache_clear()
+    require(device)
+
+
+def tell_refused(device: DecodeDevice, codec: VideoCodecContext) -> None:
+    """Logs where the device was to decode but did not, once a picture has come: only then FFmpeg has chosen who decodes."""
+    if device != "cpu" and codec.is_hwaccel and codec.pix_fmt != device:
+        _told(device, codec, f"{device} does not take this kind of video")
+
+
+def tell_careful(device: DecodeDevice, codec: VideoCodecContext) -> None:
+    """Logs that the CPU decodes what the device left out, or a file whose times are of no use: the same frames are lost on both."""
+    if device != "cpu":
+        _told(device, codec, "the file is damaged, or its times are of no use")
+
+
+def tell_failed(device: DecodeDevice, codec: VideoCodecContext, error: av.FFmpegError) -> None:
+    """Logs that the device broke off, or the video did in its hands."""
+    _told(device, codec, f"{device} failed: {error.strerror}")
+
+
+def is_its_fault(codec: VideoCodecContext, error: av.FFmpegError) -> bool:
+    """Whether the error may be the device's and not the file's: FFmpeg calls all that CUDA answers an external error."""
+    return codec.is_hwaccel and isinstance(error, av.error.ExternalError)
+
+
+def _told(device: DecodeDevice, codec: VideoCodecContext, reason: str) -> None:
+    kind = {"codec": codec.name, "profile": codec.profile, "pixels": codec.pix_fmt}
+    _log.warning("decoded_on_cpu", device=device, **kind, reason=reason)
+
+
 def _made(device: DecodeDevice) -> HWAccel:
-    return HWAccel(device_type=device, allow_software_fallback=False)
+    return HWAccel(device_type=device, allow_software_fallback=True)

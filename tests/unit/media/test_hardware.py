@@ -4,16 +4,22 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
+import numpy as np
 import pytest
+from av.codec.hwaccel import HWAccel
+from structlog.testing import capture_logs
 
 from pipeline.conduct.limits import decode_limits
 from pipeline.errors import SetupError
-from pipeline.media.hardware import accelerator, knows, require
+from pipeline.media import decoder
+from pipeline.media.hardware import accelerator, is_its_fault, knows, require, tell_careful, tell_refused
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.probe import probe
 from pipeline.media.reader import read
-from pipeline.media.types import Stretch
+from pipeline.media.types import I64, Stretch
 from pipeline.settings import Settings, settings_of
 from tests.support.media import Clip, number_shown, render
 
@@ -60,6 +66,104 @@ def test_frames_of_a_gpu_are_the_same_ones(tmp_path: Path) -> None:
         frames = read(path, media, index, Stretch(0, 40), wanted, DecodeLimits(device="cuda"))
         numbers = range(40) if wanted is None else wanted.tolist()
         assert [(frame.index, number_shown(frame.luma())) for frame in frames] == [(n, n) for n in numbers]
+
+
+@pytest.fixture
+def without_device(monkeypatch: pytest.MonkeyPatch) -> DecodeLimits:
+    """Limits that ask for a GPU, and a decoder that FFmpeg leaves on the CPU, as where the GPU takes no such video."""
+    monkeypatch.setattr(decoder, "accelerator", lambda *_: None)
+    return DecodeLimits(device="cuda")
+
+
+def numbers(path: Path, limits: DecodeLimits, wanted: I64 | None = None) -> list[int]:
+    media, index = probe(path)
+    return [frame.index for frame in read(path, media, index, Stretch(0, len(index.pts)), wanted, limits)]
+
+
+@pytest.mark.skipif(has_gpu(), reason="there is a GPU")
+def test_a_device_that_has_gone_since_is_not_taken_for_a_damaged_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = render(tmp_path / "clip.mp4")
+    monkeypatch.setattr(decoder, "accelerator", lambda *_: HWAccel("cuda"))
+    with pytest.raises(SetupError, match="cannot decode on cuda here"):
+        numbers(path, DecodeLimits(device="cuda"))
+
+
+def test_what_the_device_failed_on_the_cpu_decodes_and_the_log_says_so(
+    tmp_path: Path, without_device: DecodeLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = damaged(render(tmp_path / "clip.mp4"))
+    expected = numbers(path, DecodeLimits())
+    assert 20 < len(expected) < 40
+    faults = iter([True])  # the first error is one of the device; then there is none
+    monkeypatch.setattr(decoder, "is_its_fault", lambda *_: next(faults, False))
+    with capture_logs() as logs:
+        assert numbers(path, without_device) == expected
+    assert [(line["event"], line["device"], line["codec"], line["reason"].split(":")[0]) for line in logs[:2]] == [
+        ("decoded_on_cpu", "cuda", "h264", "cuda failed"),
+        ("decoded_on_cpu", "cuda", "h264", "the file is damaged, or its times are of no use"),
+    ]
+
+
+def damaged(path: Path) -> Path:
+    """The clip without the bytes of a picture in its middle."""
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][20]
+        assert packet.pos is not None
+    raw = bytearray(path.read_bytes())
+    raw[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path.write_bytes(raw)
+    return path
+
+
+def test_a_kind_of_video_that_the_device_does_not_take_is_named() -> None:
+    taken = SimpleNamespace(is_hwaccel=True, pix_fmt="cuda", name="h264", profile="High")
+    refused = SimpleNamespace(is_hwaccel=True, pix_fmt="yuv420p10le", name="h264", profile="High 10")
+    on_cpu = SimpleNamespace(is_hwaccel=False, pix_fmt="yuv420p", name="h264", profile="High")
+    with capture_logs() as logs:
+        tell_refused("cuda", taken)
+        tell_refused("cpu", on_cpu)
+        assert logs == []
+        tell_refused("cuda", refused)
+    said = {"device": "cuda", "codec": "h264", "profile": "High 10", "pixels": "yuv420p10le"}
+    assert said.items() <= logs[0].items()
+    assert logs[0]["event"] == "decoded_on_cpu"
+
+
+def test_what_codecs_tell_of_themselves_is_what_the_log_says(tmp_path: Path) -> None:
+    path = render(tmp_path / "ten.mp4", Clip(frames=3, pixel_format="yuv420p10le"))
+    with av.open(str(path)) as container, capture_logs() as logs:
+        codec = container.streams.video[0].codec_context
+        tell_careful("cuda", codec)
+    assert (logs[0]["codec"], logs[0]["profile"], logs[0]["pixels"]) == ("h264", "High 10", "yuv420p10le")
+
+
+@pytest.mark.parametrize(
+    ("on_device", "error", "its_fault"),
+    [
+        (True, av.error.ExternalError, True),
+        (False, av.error.ExternalError, False),
+        (True, av.error.InvalidDataError, False),
+    ],
+)
+def test_damage_of_a_file_is_not_the_device_s_fault(
+    on_device: bool, error: type[av.FFmpegError], its_fault: bool
+) -> None:
+    assert is_its_fault(SimpleNamespace(is_hwaccel=on_device), error(0, "")) == its_fault
+
+
+def test_whoever_looks_long_at_a_picture_does_not_stall_the_decoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, now = render(tmp_path / "clip.mp4"), [0.0]
+    monkeypatch.setattr(decoder, "monotonic", lambda: now[0])
+    media, index = probe(path)
+    wanted, found = np.arange(0, 40, 4), []
+    for frame in read(path, media, index, Stretch(0, 40), wanted, DecodeLimits(stall_s=60)):
+        found.append(frame.index)
+        now[0] += 100
+    assert found == wanted.tolist()
 
 
 def test_the_cpu_is_the_default_and_needs_nothing() -> None:
