@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from pipeline.media.types import F32, I64, Frame
 
 Size = tuple[int, int]
+TILE = 64
+"""Boxes that are compared at once with all that are left, so that what is compared stays in the caches."""
+WORD = 8
 
 
 def intersections(first: F32, second: F32) -> F32:
@@ -44,16 +47,41 @@ def nms(corners: F32, scores: F32, threshold: float, classes: I64 | None = None)
         threshold: A box goes when a better one of its class overlaps it by more than this IoU.
         classes: (N,); absent: all boxes are of one class.
     """
-    order = np.argsort(-scores, kind="stable")
-    clash = iou(corners[order], corners[order]) > threshold
-    if classes is not None:
-        clash &= classes[order][:, None] == classes[order][None]
-    alive: NDArray[np.bool_] = np.ones(len(order), bool)
-    clash &= np.tri(len(order), k=-1, dtype=bool).T
+    left = np.argsort(-scores, kind="stable")
+    survivors: list[NDArray[np.intp]] = [left[:0]]
+    while len(left):
+        clash = iou(corners[left[:TILE]], corners[left]) > threshold
+        if classes is not None:
+            clash &= classes[left[:TILE]][:, None] == classes[left][None]
+        alive = _alive(clash)
+        survivors.append(left[:TILE][alive[:TILE]])
+        left = left[TILE:][alive[TILE:]]
+    return np.concatenate(survivors).astype(np.int64)
+
+
+def _alive(clash: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,) which boxes, best first, are left by the best M of them, of which (M, N) tells whom they clash with."""
+    alive = np.ones(clash.shape[1], bool)
+    later: NDArray[np.bool_] = np.tri(*clash.shape, dtype=np.bool_) == 0
+    clash = clash & later
     for rank in np.flatnonzero(clash.any(axis=1)):
         if alive[rank]:
             alive &= ~clash[rank]
-    return order[alive].astype(np.int64)
+    return alive
+
+
+def entries(flags: NDArray[np.bool_]) -> tuple[I64, I64]:
+    """Rows and columns (N,) of the true entries of a contiguous matrix, row by row: `numpy.nonzero` where next to none are true.
+
+    It looks at eight entries at once, and once more at those among which one is true.
+    """
+    flat = flags.reshape(-1)
+    whole = len(flat) // WORD * WORD
+    words = np.flatnonzero(flat[:whole].view(np.uint64))
+    near = (words[:, None] * WORD + np.arange(WORD)).ravel()
+    places = np.concatenate([near[flat[near]], whole + np.flatnonzero(flat[whole:])])
+    rows, columns = np.divmod(places, max(flags.shape[1], 1))
+    return rows.astype(np.int64), columns.astype(np.int64)
 
 
 def ratios(corners: F32, size: Size) -> F32:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.detect.planes import kept
 from pipeline.detect.types import Detections, Detector, Joined, Tags, Values
 from pipeline.media.types import F32, U8, Frame
 from pipeline.models.types import Session
@@ -73,8 +74,13 @@ class ExplicitDetector:
 
     def unsafe(self, prepared: Sequence[Prepared]) -> F32:
         """(N,) probabilities of "nsfw"."""
-        mirrored: F32 = np.stack([each.second[..., ::-1] for each in prepared]).astype(np.float32) - MEANS
-        (two,) = self.second.run({"input_0": mirrored})
+        pictures = kept((len(prepared), *prepared[0].second.shape))
+        for picture, each in zip(pictures, prepared, strict=True):
+            for channel in range(3):
+                picture[..., channel] = each.second[..., 2 - channel]
+        for channel in range(3):
+            pictures[..., channel] -= MEANS[channel]
+        (two,) = self.second.run({"input_0": pictures})
         unsafe: F32 = two[:, 1]
         return unsafe
 

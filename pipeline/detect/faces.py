@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from pipeline.detect.boxes import Size, input_size, nms, ratios
+from pipeline.detect.planes import BGR, planes
 from pipeline.detect.pose import poses
 from pipeline.detect.quality import qualities
 from pipeline.detect.types import Faces
@@ -88,10 +89,7 @@ class FaceDetector:
 
     def detect(self, prepared: Sequence[Prepared]) -> Sequence[Faces]:
         """One answer per prepared frame."""
-        planes = np.stack([np.ascontiguousarray(p.pixels.transpose(2, 0, 1)[::-1]) for p in prepared]).astype(
-            np.float32
-        )
-        heads = self.session.run({"input": planes})
+        heads = self.session.run({"input": planes([p.pixels for p in prepared], BGR)})
         classes, objects, boxes, landmarks = (np.concatenate(heads[k : k + 3], axis=1) for k in (0, 3, 6, 9))
         scores = scored(classes, objects)[..., 0]
         return [self._answer(*parts) for parts in zip(prepared, scores, boxes, landmarks, strict=True)]

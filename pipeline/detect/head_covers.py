@@ -47,7 +47,7 @@ class HeadCoverJudge:
         return shares.reshape(len(heads), len(KINDS))
 
     def _shares(self, picture: U8, head: F32) -> F32:
-        first = np.stack([normalised(_part(picture, head, room, tags.SIDE)) for room in ROOMS])
+        first = normalised([_part(picture, head, room, tags.SIDE) for room in ROOMS])
         second = np.stack([_part(picture, head, room, tags.SECOND_SIDE) for room in ROOMS])
         (named,), (again,) = self.first.run({"x": first}), self.second.run({"image": second})
         both: F32 = np.sqrt(_of_kinds(named) * _of_kinds(again))

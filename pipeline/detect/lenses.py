@@ -107,6 +107,6 @@ class SunglassesJudge:
     def _named(self, picture: U8, square: F32) -> float:
         """The classifier's mean probability of sunglasses."""
         matrices = [turned_square(square[:2], float(square[2]) * room, float(square[3]), SIDE) for room in ROOMS]
-        crops = [normalised(np.rint(crop(picture, matrix, SIDE)).astype(np.uint8)) for matrix in matrices]
-        (probabilities,) = self.session.run({"x": np.stack(crops)})
+        crops = [np.rint(crop(picture, matrix, SIDE)).astype(np.uint8) for matrix in matrices]
+        (probabilities,) = self.session.run({"x": normalised(crops)})
         return float(probabilities[:, CLASSES].sum(axis=1).mean())

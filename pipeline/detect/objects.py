@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from pipeline.detect.boxes import Size, input_size, inside, nms, ratios
+from pipeline.detect.boxes import Size, entries, input_size, inside, nms, ratios
+from pipeline.detect.planes import planes, scaled
 from pipeline.detect.types import Detections
 from pipeline.media.types import F32, I64, U8, Frame
 from pipeline.models.types import Session
@@ -26,15 +27,13 @@ PERSON = 0
 """COCO's class of people."""
 MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32) * 255
+_FACTORS: F32 = np.float32(1) / DEVIATION
+_OFFSETS: F32 = MEAN / DEVIATION
 
 
-def normalised(pixels: U8) -> F32:
-    """(3, H, W) planes with ImageNet's mean and deviation taken out of (H, W, 3) RGB."""
-    planes = np.empty((3, *pixels.shape[:2]), np.float32)
-    for channel in range(3):
-        np.multiply(pixels[..., channel], (1 / DEVIATION)[channel], out=planes[channel])
-        planes[channel] -= (MEAN / DEVIATION)[channel]
-    return planes
+def normalised(pictures: Sequence[U8]) -> F32:
+    """(N, 3, H, W) planes with ImageNet's mean and deviation taken out of pictures (H, W, 3) of RGB; see `planes.kept`."""
+    return scaled(planes(pictures), _FACTORS, _OFFSETS)
 
 
 @lru_cache(maxsize=8)
@@ -75,7 +74,7 @@ class ObjectDetector:
 
     def detect(self, prepared: Sequence[U8]) -> Sequence[Detections]:
         """One answer per prepared frame, best first."""
-        scores, *strides = self.session.run({"image": np.stack([normalised(pixels) for pixels in prepared])})
+        scores, *strides = self.session.run({"image": normalised(prepared)})
         distances = np.concatenate([s.reshape(len(prepared), -1, 4) for s in strides], axis=1)
         size = (prepared[0].shape[1], prepared[0].shape[0])
         cells = centres(size)
@@ -90,7 +89,7 @@ class ObjectDetector:
 
 def _candidates(scores: F32, floor: float) -> tuple[I64, I64, F32]:
     """Classes, cells and scores (N,) of the best entries of (classes, cells) at or above the floor."""
-    classes, places = np.nonzero(scores >= floor)
+    classes, places = entries(scores >= floor)
     values = scores[classes, places]
     best = np.argsort(-values, kind="stable")[:CANDIDATES]
     return classes[best].astype(np.int64), places[best].astype(np.int64), values[best].astype(np.float32)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.detect.boxes import nms
+from pipeline.detect.boxes import entries, nms
+from pipeline.detect.planes import stacked
 from pipeline.detect.types import Detections
 from pipeline.media.types import F32, I64, U8, Frame
 from pipeline.models.types import Session
@@ -46,7 +47,7 @@ class SecondObjectDetector:
 
     def detect(self, prepared: Sequence[U8]) -> Sequence[Detections]:
         """One answer per prepared frame, best first."""
-        boxes, scores = self.session.run({"image": np.stack(prepared)})
+        boxes, scores = self.session.run({"image": stacked(prepared)})
         return [self._answer(b, s) for b, s in zip(boxes, scores, strict=True)]
 
     def _answer(self, boxes: F32, scores: F32) -> Detections:
@@ -61,7 +62,7 @@ class SecondObjectDetector:
 
 def candidates(scores: F32, floor: float) -> tuple[I64, I64, F32]:
     """Boxes, COCO-80 classes and scores (N,) of the best entries of (boxes, 90 categories) at or above the floor, best first."""
-    places, columns = np.nonzero(scores >= floor)
+    places, columns = entries(scores >= floor)
     real = np.isin(columns, COLUMNS)
     places, classes = places[real], np.searchsorted(COLUMNS, columns[real])
     values = scores[places, columns[real]]

@@ -43,6 +43,7 @@ class Evidence:
     Attributes:
         clear: A hard cut beyond doubt.
         doubtful: Something that the learned detector should judge.
+        sharp: Those of the doubtful boundaries where nothing but one step from frame to frame is in doubt.
         fades: Frames of fades to or from black.
         fade_cuts: The boundary at the black end of each fade.
         ramps: Frames whose change the black before or behind them explains; the fades, and brightening too slow for one.
@@ -51,6 +52,7 @@ class Evidence:
 
     clear: Flags
     doubtful: Flags
+    sharp: Flags
     fades: Flags
     fade_cuts: Flags
     ramps: Flags
@@ -69,8 +71,9 @@ def evidence(thumbnails: U8) -> Evidence:
     fades, fade_cuts, ramps = black_fades(luma, black, edge)
     step = peak | (cross >= DOUBTFUL_CHANGE) & (cross >= DOUBTFUL_RATIO * within)
     doubtful = step & ~overlays(small, luma, step)
-    doubtful |= middles(gradual(thumbnails.astype(np.int16)) & ~ramps, luma)
-    return Evidence(clear, doubtful & ~clear & ~ramps & ~fade_cuts, fades, fade_cuts, ramps, black)
+    blends = middles(gradual(thumbnails.astype(np.int16)) & ~ramps, luma)
+    doubtful = (doubtful | blends) & ~clear & ~ramps & ~fade_cuts
+    return Evidence(clear, doubtful, doubtful & peak & ~blends, fades, fade_cuts, ramps, black)
 
 
 def pooled(thumbnails: U8) -> I16:

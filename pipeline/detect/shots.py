@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.detect import shot_cascade as cascade
 from pipeline.detect.types import Values
@@ -18,6 +19,11 @@ WINDOW, BLOCK, MARGIN = 100, 50, 25
 CONTEXT = BLOCK + MARGIN
 DOUBT_REACH = 2
 """A doubtful boundary this close to a block lets the net see the block."""
+LOOK, LOOKS = 24, 2
+"""Frames of a short look at one sharp step, and how many of them a block may have: more cost as much as the window."""
+SURE = 0.95
+"""A short look that gives a cut at least this is believed, else the window is shown. Where short looks at made-up sequences of other
+material (cuts, flashes, light, lost frames, bursts) were this sure, the window was above the threshold of a cut as well."""
 LEAST_PROBABILITY = 0.1
 CLEAR_PROBABILITY, FADE_PROBABILITY = 0.99, 0.9
 Found = tuple[int, Values]
@@ -27,10 +33,12 @@ Found = tuple[int, Values]
 class ShotTransitions:
     """Stretch detector of `Values` (2,) per frame: probability that a shot ends with it, probability that it is inside a transition.
 
-    The learned detector runs on windows of 100 frames on a fixed grid; only windows with doubtful frames are shown to it.
+    The learned detector runs on windows of 100 frames on a fixed grid; only windows with doubtful frames are shown to it, and of
+    those in which only single steps are doubtful just the frames around the steps, as long as the answer is a sure cut.
 
     Attributes:
-        session: The learned detector; see `models.convert.shots` for its inputs and outputs.
+        session: The learned detector; see `models.convert.shots` for its inputs and outputs. One whose file does not say that it
+            takes any number of frames is shown whole windows only.
         every_window: Show it every window.
         context: Frames needed before and after a frame.
 
@@ -55,13 +63,13 @@ class ShotRun:
     """One walk: keeps the thumbnails of the current window only.
 
     Attributes:
-        seen: Blocks looked at so far, and how many of them the net saw.
+        seen: Blocks looked at so far, how many of them the net saw whole, and how many short looks there were.
     """
 
     detector: ShotTransitions
     stretch: Stretch
     frame_count: int
-    seen: list[int] = field(default_factory=lambda: [0, 0])
+    seen: list[int] = field(default_factory=lambda: [0, 0, 0])
     _thumbnails: list[U8] = field(default_factory=list)
     _first: int = -1
     _block: int = -1
@@ -99,11 +107,35 @@ class ShotRun:
     def _judge(self, window: U8) -> F32:
         """(50, 2) values of the middle of a window (100, 27, 48, 3)."""
         evidence = cascade.evidence(window)
-        near = evidence.doubtful[MARGIN - DOUBT_REACH : WINDOW - MARGIN + DOUBT_REACH]
-        asked = self.detector.every_window or bool(near.any())
-        self.seen[0], self.seen[1] = self.seen[0] + 1, self.seen[1] + asked
-        cuts, inside = learned(self.detector.session, window) if asked else np.zeros((2, WINDOW), np.float32)
-        return combined(window, evidence, cuts, inside)[MARGIN : MARGIN + BLOCK]
+        self.seen[0] += 1
+        found = self._learned(window, evidence)
+        return combined(window, evidence, *found)[MARGIN : MARGIN + BLOCK]
+
+    def _learned(self, window: U8, evidence: cascade.Evidence) -> Sequence[F32]:
+        """Two times (100,) of what the net says where it was asked, else 0."""
+        near = slice(MARGIN - DOUBT_REACH, WINDOW - MARGIN + DOUBT_REACH)
+        doubtful = np.flatnonzero(evidence.doubtful[near]) + near.start
+        if not self.detector.every_window and not len(doubtful):
+            return np.zeros((2, WINDOW), np.float32)
+        if not self.detector.every_window and len(doubtful) <= LOOKS and evidence.sharp[doubtful].all():
+            found = self._short_looks(window, doubtful)
+            if found is not None:
+                return found
+        self.seen[1] += 1
+        return learned(self.detector.session, window[None])[:, 0]
+
+    def _short_looks(self, window: U8, steps: NDArray[np.intp]) -> F32 | None:
+        """What the net says around each step when it sees little more; None where that is no sure cut, or cannot be asked."""
+        if self.detector.session.metadata.get("window") != "any":
+            return None
+        self.seen[2] += len(steps)
+        starts = steps + 1 - LOOK // 2
+        found = np.zeros((2, WINDOW), np.float32)
+        for start, answers in zip(starts, learned(self.detector.session, around(window, starts)).swapaxes(0, 1), strict=True):
+            kept = slice(LOOK // 4, LOOK - LOOK // 4)
+            there = found[:, start : start + LOOK][:, kept]
+            np.maximum(there, answers[:, kept], out=there)
+        return found if bool((found[0, steps] >= SURE).all()) else None
 
     def _forget(self, frame: int) -> None:
         """Drops thumbnails before `frame`."""
@@ -112,10 +144,16 @@ class ShotRun:
         self._first += count
 
 
-def learned(session: Session, window: U8) -> Sequence[F32]:
-    """(100,) probabilities that a shot ends with the frame, and that the frame is inside a transition."""
-    single, many = session.run({"frames": window[None], "histograms": color_histograms(window)[None]})
-    return single[0], many[0]
+def around(window: U8, starts: NDArray[np.intp]) -> U8:
+    """(len(starts), LOOK, 27, 48, 3) stretches of a window."""
+    return np.stack([window[start : start + LOOK] for start in starts])
+
+
+def learned(session: Session, windows: U8) -> F32:
+    """(2, B, T) of windows (B, T, 27, 48, 3): probabilities that a shot ends with the frame, and that it is inside a transition."""
+    histograms = np.stack([color_histograms(window) for window in windows])
+    found: F32 = np.stack(session.run({"frames": windows, "histograms": histograms}))
+    return found
 
 
 def color_histograms(thumbnails: U8) -> F32:

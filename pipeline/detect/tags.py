@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.detect.objects import normalised
+from pipeline.detect.planes import stacked
 from pipeline.detect.types import Tags
 from pipeline.media.types import F32, U8, Frame
 from pipeline.models.types import Session
@@ -42,7 +43,7 @@ class Tagger:
 
     def detect(self, prepared: Sequence[U8]) -> Sequence[Tags]:
         """One answer per prepared frame."""
-        (probabilities,) = self.session.run({"x": np.stack([normalised(pixels) for pixels in prepared])})
+        (probabilities,) = self.session.run({"x": normalised(prepared)})
         return [_likeliest(row, self.kept, self.floor) for row in probabilities]
 
 
@@ -68,11 +69,11 @@ class SecondTagger:
 
     def detect(self, prepared: Sequence[U8]) -> Sequence[Tags]:
         """One answer per prepared frame."""
-        (probabilities,) = self.session.run({"image": np.stack(prepared)})
+        (probabilities,) = self.session.run({"image": stacked(prepared)})
         return [_likeliest(row, self.kept, self.floor) for row in probabilities]
 
 
 def _likeliest(probabilities: F32, kept: int, floor: float) -> Tags:
-    best = np.argsort(-probabilities, kind="stable")[:kept]
-    best = best[probabilities[best] >= floor]
+    likely = np.flatnonzero(probabilities >= floor)
+    best = likely[np.argsort(-probabilities[likely], kind="stable")[:kept]]
     return Tags(best.astype(np.int64), probabilities[best].astype(np.float32))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pipeline.detect.boxes import Size, input_size
+from pipeline.detect.planes import BGR, planes, scaled
 from pipeline.detect.rectangles import F64, Rectangle, joined, text_rectangle
 from pipeline.detect.types import TextBoxes
 from pipeline.media.types import F32, U8, Frame
@@ -26,25 +27,34 @@ UNCLIP = 1.4
 LEAST_SIDE = 3
 MOST = 1000
 MOST_LINES = 200
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
+_MEAN, _STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+_FACTORS, _OFFSETS = (1 / 255 / _STD).astype(np.float32), (_MEAN / _STD).astype(np.float32)
 _NEIGHBOURS = np.ones((3, 3), bool)
 
 
 def rectangles(chances: F32) -> Iterator[tuple[Rectangle, float]]:
     """Grown rectangles, in pixels, and scores of the text regions of a map (H, W) of probabilities that a pixel is the core of a line."""
-    regions, _ = ndimage.label(chances > PIXEL_FLOOR, _NEIGHBOURS)
-    places = ndimage.find_objects(regions)
-    for number, (rows, columns) in enumerate(places[:MOST], 1):
+    left, top, regions = _regions(chances > PIXEL_FLOOR)
+    for number, (rows, columns) in enumerate(ndimage.find_objects(regions)[:MOST], 1):
         if max(rows.stop - rows.start, columns.stop - columns.start) < LEAST_SIDE:
             continue
-        origin = np.array([columns.start, rows.start], float)
+        origin = np.array([left + columns.start, top + rows.start], float)
         found = text_rectangle(_outline(regions[rows, columns] == number) + origin)
         if 2 * found.half.min() < LEAST_SIDE:
             continue
-        score = _score(chances[rows, columns], found, origin)
+        score = _score(chances[top:, left:][rows, columns], found, origin)
         if score >= SCORE_FLOOR:
             yield found.grown(found.unclip_distance(UNCLIP)), score
+
+
+def _regions(mask: NDArray[np.bool_]) -> tuple[int, int, NDArray[np.int32]]:
+    """First column and row of the part of the mask that is not empty, and the numbers of its regions in the order of their first pixels."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return 0, 0, np.zeros((1, 1), np.int32)
+    top, left = int(rows[0]), int(columns[0])
+    regions, _ = ndimage.label(mask[top : rows[-1] + 1, left : columns[-1] + 1], _NEIGHBOURS)
+    return left, top, regions
 
 
 def _outline(mask: NDArray[np.bool_]) -> F64:
@@ -98,18 +108,13 @@ class TextBoxDetector:
 
     def detect(self, prepared: Sequence[Prepared]) -> Sequence[TextBoxes]:
         """One answer per prepared frame."""
-        planes = np.stack([normalised(p.pixels) for p in prepared])
-        (maps,) = self.session.run({"x": planes})
+        (maps,) = self.session.run({"x": normalised([p.pixels for p in prepared])})
         return [_boxes(chances[0]) for chances in maps]
 
 
-def normalised(pixels: U8) -> F32:
-    """(3, H, W) BGR, normalised as the model was trained, from (H, W, 3) RGB."""
-    planes = np.empty((3, *pixels.shape[:2]), np.float32)
-    for channel, (mean, std) in enumerate(zip(_MEAN, _STD, strict=True)):
-        np.multiply(pixels[..., 2 - channel], np.float32(1 / 255 / std), out=planes[channel])
-        planes[channel] -= mean / std
-    return planes
+def normalised(pictures: Sequence[U8]) -> F32:
+    """(N, 3, H, W) BGR, normalised as the model was trained, from pictures (H, W, 3) of RGB; see `planes.kept`."""
+    return scaled(planes(pictures, BGR), _FACTORS, _OFFSETS)
 
 
 def _boxes(chances: F32) -> TextBoxes:

@@ -104,12 +104,12 @@ def chances(session: Session, pixels: U8) -> F32:
     """(H, W) probability that a pixel of the picture (H, W, 3), sides multiples of 32, is the core of a line."""
     height, width = pixels.shape[:2]
     if height * width <= TILE * TILE:
-        (maps,) = session.run({"x": normalised(pixels)[None]})
+        (maps,) = session.run({"x": normalised([pixels])})
         return np.asarray(maps[0, 0], np.float32)
     whole = np.zeros((height, width), np.float32)
     for top, left in product(_starts(height), _starts(width)):
         tile = pixels[top : top + TILE, left : left + TILE]
-        (maps,) = session.run({"x": normalised(tile)[None]})
+        (maps,) = session.run({"x": normalised([tile])})
         rows, columns = _inner(top, tile.shape[0], height), _inner(left, tile.shape[1], width)
         place = whole[top : top + TILE, left : left + TILE][rows, columns]
         np.maximum(place, maps[0, 0][rows, columns], out=place)

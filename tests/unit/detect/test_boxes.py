@@ -2,8 +2,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
-from pipeline.detect.boxes import areas, corners_of, input_size, inside, iou, nms, ratios
+from pipeline.detect.boxes import TILE, areas, corners_of, entries, input_size, inside, iou, nms, ratios
 from pipeline.media.types import F32
 
 SIZES = st.tuples(st.integers(1, 4000), st.integers(1, 4000))
@@ -90,3 +91,25 @@ def test_input_size_keeps_usual_aspects_within_a_tenth() -> None:
     for aspect in (16 / 9, 3 / 2, 4 / 3, 1.0, 3 / 4, 9 / 16, 2.39):
         width, height = input_size(aspect, 640 * 512, 64)
         assert abs(width / height / aspect - 1) < 0.1
+
+
+@given(
+    hnp.arrays(bool, st.tuples(st.integers(0, 20), st.integers(0, 20)), elements=st.integers(0, 9).map(lambda n: n > 8))
+)
+def test_entries_are_numpys(flags: NDArray[np.bool_]) -> None:
+    for found, expected in zip(entries(flags), np.nonzero(flags), strict=True):
+        assert found.tolist() == expected.tolist()
+
+
+def test_suppression_of_more_boxes_than_are_compared_at_once_is_greedy() -> None:
+    random = np.random.default_rng(1)
+    places = random.integers(0, 40, (3 * TILE, 2))
+    boxes = np.concatenate([places, places + random.integers(5, 30, (3 * TILE, 2))], axis=1).astype(np.float32)
+    scores, classes = random.random(3 * TILE).astype(np.float32), random.integers(0, 2, 3 * TILE)
+    kept: list[int] = []
+    for box in np.argsort(-scores).tolist():
+        rivals = [other for other in kept if classes[other] == classes[box]]
+        if (iou(boxes[rivals], boxes[[box]]) <= 0.5).all():
+            kept.append(box)
+    assert len(kept) > TILE
+    assert nms(boxes, scores, 0.5, classes).tolist() == kept

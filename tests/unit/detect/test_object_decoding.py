@@ -27,10 +27,11 @@ def test_cells_are_counted_per_stride(columns: int, rows: int) -> None:
 def test_normalising_takes_mean_and_deviation_out() -> None:
     pixels = np.zeros((2, 3, 3), np.uint8)
     pixels[..., 0] = 255
-    planes = normalised(pixels)
-    assert planes.shape == (3, 2, 3)
+    planes = normalised([pixels, pixels[:, ::-1]])
+    assert planes.shape == (2, 3, 2, 3)
     assert planes.dtype == np.float32
-    assert np.allclose(planes[:, 0, 0], [(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], atol=1e-5)
+    assert np.array_equal(planes[0], planes[1])
+    assert np.allclose(planes[0, :, 0, 0], [(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225], atol=1e-5)
 
 
 def test_candidates_are_the_entries_above_the_floor_best_first() -> None:
