@@ -23,6 +23,8 @@ from celery.signals import (
 )
 
 from pipeline import logs, scratch
+from pipeline.devices import require_devices
+from pipeline.errors import SetupError
 from pipeline.models.library import Library
 from pipeline.models.threads import inference_threads
 from pipeline.process import die_with_parent, on_progress
@@ -112,6 +114,15 @@ def _limit_child(**_: Any) -> None:
     die_with_parent()
     _take_scratch()
     _limit_memory()
+
+
+@celeryd_init.connect
+def _require_devices(sender: str = "", **_: Any) -> None:
+    """A worker whose GPU is not there would take videos only to fail them."""
+    try:
+        require_devices(settings, ",".join(queues_of(sender)))
+    except SetupError as error:
+        sys.exit(f"Error: {error}")
 
 
 @celeryd_init.connect

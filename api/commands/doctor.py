@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from api.serve import broker
 from pipeline.commandline import connect, data_dir_option
+from pipeline.devices import require_devices
 from pipeline.errors import ReelsightError
 from pipeline.models.library import Library
 from pipeline.queue import CeleryQueue, make_app
@@ -97,6 +98,12 @@ def database(settings: Settings) -> str:
     return services.engine.dialect.name
 
 
+def devices(settings: Settings) -> str:
+    """That models run, and videos can be decoded, where the settings say."""
+    require_devices(settings)
+    return f"models run on {settings.device}, videos are decoded on {settings.decode_device}"
+
+
 def weights(settings: Settings) -> str:
     """That every default model is pulled and sound."""
     library = Library.from_settings(settings)
@@ -145,6 +152,7 @@ CHECKS: dict[str, Check] = {
     "workers": workers,
     "database": database,
     "models": weights,
+    "devices": devices,
     "access keys": access_keys,
     "addresses": addresses,
 }

@@ -14,6 +14,7 @@ from api.serve.first_start import pull_missing
 from api.serve.workers import supervise, worker_program
 from pipeline import logs, queue
 from pipeline.commandline import connect, data_dir_option
+from pipeline.devices import require_devices
 from pipeline.errors import SetupError
 from pipeline.machines import asking
 from pipeline.models.threads import cores
@@ -44,6 +45,7 @@ def join(
                 "installation, and here what it prints."
             )
         settings = settings_of(data_dir)
+        require_devices(settings, ",".join(queues))
         _check(settings)
         for line in pull_missing(settings):
             click.echo(line)

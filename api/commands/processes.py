@@ -9,6 +9,7 @@ import click
 
 from pipeline import logs, queue
 from pipeline.commandline import data_dir_option
+from pipeline.devices import require_devices
 from pipeline.models.threads import image_children, inference_threads, video_children
 from pipeline.settings import Settings, environment, settings_of
 
@@ -122,6 +123,7 @@ def worker(data_dir: Path | None, queues: str, concurrency: int | None, supervis
         from api.serve.workers import supervise, worker_program
 
         logs.configure(settings.log_level, settings.log_format)
+        require_devices(settings, queues)
         supervise(settings, [worker_program(queues, settings, concurrency)], lambda: None)
         return
     _become(worker_command(queues, settings, concurrency), settings, worker_environment(queues, settings, concurrency))

@@ -26,6 +26,7 @@ from api.serve.watch import Watch
 from api.serve.workers import worker_program
 from pipeline import logs, queue, scratch
 from pipeline.commandline import data_dir_option
+from pipeline.devices import require_devices
 from pipeline.errors import SetupError
 from pipeline.settings import Settings, environment, settings_of
 
@@ -47,6 +48,7 @@ def serve(
     """Runs the whole service on this machine until SIGTERM or Ctrl-C."""
     settings = settings_of(data_dir, host=host, port=port, tls_port=tls_port)
     logs.configure(settings.log_level, settings.log_format)
+    require_devices(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with only_one(settings), contextlib.ExitStack() as stack:
         plain = stack.enter_context(_listen(settings.host, settings.port))

@@ -15,6 +15,7 @@ from pipeline.analyze import analyze as analyze_video
 from pipeline.catalog import OPERATIONS, STEP
 from pipeline.commandline import data_dir_option
 from pipeline.conduct.limits import decode_limits
+from pipeline.devices import require_devices
 from pipeline.errors import SetupError
 from pipeline.models.library import Library
 from pipeline.models.threads import cores
@@ -60,6 +61,7 @@ def analyze(data_dir: Path | None, video: Path, wanted: list[str], out: Path, pe
     """Analyses VIDEO and writes one <analysis>.json per analysis, shaped as the Get* answer with all items."""
     settings = settings_of(data_dir)
     logs.configure("WARNING", "console")
+    require_devices(settings)
     models = Library.from_settings(settings)
     requests = {NAMES[name]: _request(settings, name, people) for name in wanted}
     pulled(models, {name for operation in requests for name in analyses.load(operation).models()})
