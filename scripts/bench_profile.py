@@ -17,26 +17,22 @@ in_venv.enter(*(in_venv.PEERS if "--svg" in sys.argv else ()))
 
 import argparse
 import json
-import os
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline import analyses, logs
 from pipeline.analyses.types import Parameters
-from pipeline.analyze import Report, analyze
+from pipeline.analyze import analyze
 from pipeline.catalog import OPERATIONS
 from pipeline.errors import ReelsightError
 from pipeline.models.threads import cores
-from pipeline.models.types import Models
 from scripts import pulled
 from scripts.bench_peers.cut import beginning
 from scripts.made_table import between
 from scripts.profiling import flame, table
-from scripts.profiling.spans import Spans
-from scripts.profiling.taps import TappedModels, tapped
+from scripts.profiling.runs import profiled
 
 PAGE = in_venv.ROOT / "docs" / "performance.md"
 BEGIN, END = (
@@ -90,28 +86,6 @@ def measured(arguments: argparse.Namespace, requests: Mapping[str, Parameters]) 
             with flame.drawn(arguments.svg, f"Processor time, {len(requests)} analyses of {video.name}"):
                 analyze(video, requests, models, threads=cores())
     return found
-
-
-def profiled(video: Path, requests: Mapping[str, Parameters], models: Models) -> dict[str, Any]:
-    """The profile of one run, with facts about the video."""
-    spans = Spans()
-    load = os.getloadavg()[0]
-    with tapped(spans):
-        wall, cpu = time.perf_counter(), time.process_time()
-        report = analyze(video, requests, TappedModels(models, spans), threads=cores())
-        cpu_s, wall_s = time.process_time() - cpu, time.perf_counter() - wall
-    return {"video": video.name, **about(report), "load": load, **table.profile(spans, cpu_s, wall_s, cores())}
-
-
-def about(report: Report) -> dict[str, Any]:
-    """What was analysed."""
-    media = report.media
-    return {
-        "length_s": media.duration_ms / 1000,
-        "size": f"{media.width}×{media.height}",
-        "frames": media.frame_count,
-        "analyses": [OPERATIONS[name].analysis for name in report.answers],
-    }
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.catalog import OPERATIONS
 from pipeline.models.library import Library
-from scripts.bench_profile import profiled
 from scripts.profiling import table
+from scripts.profiling.runs import profiled
 
 pytestmark = pytest.mark.weights
 
