@@ -221,7 +221,12 @@ class _TimedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         """See `httpcore.NetworkStream`."""
-        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, self._backend.left_s()), self._backend)
+        try:
+            left_s = self._backend.left_s()
+        except TimeoutError:
+            self.close()  # as httpcore's own streams do when a handshake fails; nobody else would
+            raise
+        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, left_s), self._backend)
 
     def get_extra_info(self, info: str) -> Any:
         """See `httpcore.NetworkStream`."""

@@ -3,6 +3,7 @@
 import gzip
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 from pipeline.notify.delivery import deliver_due
 from pipeline.notify.ssrf import LOOPBACK, Guard
 from pipeline.notify.states import DeliveryState
-from pipeline.notify.webhook import DeliveryFailed, Response, Webhooks, trust
+from pipeline.notify.webhook import DeliveryFailed, Response, Webhooks, _PinnedBackend, trust
 from tests.support.aws_server import break_in
 from tests.support.receiver import Answer, receiving
 from tests.support.sns_deliveries import TOPIC, announce, join, latest, small
@@ -115,6 +116,18 @@ def test_a_receiver_that_reads_nothing_gains_no_time(webhooks: Webhooks) -> None
         with pytest.raises(DeliveryFailed, match="no response within"):
             webhooks.post(url, {}, b"x" * 50_000_000)
         over.set()
+
+
+def test_a_connection_without_time_for_tls_is_closed() -> None:
+    backend = _PinnedBackend(Guard(LOOPBACK))
+    ended = threading.Event()
+    with listening(lambda connection: ended.set() if connection.recv(1) == b"" else None) as url:
+        backend.begin(time.monotonic() + 30)
+        stream = backend.connect_tcp("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
+        backend.begin(time.monotonic())
+        with pytest.raises(TimeoutError):
+            stream.start_tls(trust(None), "127.0.0.1")
+        assert ended.wait(30)
 
 
 def test_a_body_without_end_is_left_unread_and_counts_as_an_answer(webhooks: Webhooks) -> None:
