@@ -73,6 +73,7 @@ def shots(media: Path) -> Answers:
             ]
             page = {"Segments": found, "VideoMetadata": [metadata(media / video["file"])]}
             answers["segments", video["file"]] = [page]
+            print(video["file"], flush=True)
     return answers
 
 
@@ -126,6 +127,7 @@ def persons(media: Path) -> Answers:
             for corners, index in track(bgr):
                 person = {"Index": index, "BoundingBox": box(*corners, bgr.shape)}
                 items.append({"Timestamp": round(1000 * number / facts["FrameRate"]), "Person": person})
+        print(file, flush=True)
         answers["persons", file] = [{"Persons": items, "VideoMetadata": facts, "SampledFrames": looked}]
     return answers
 

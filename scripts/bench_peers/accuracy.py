@@ -22,6 +22,9 @@ FIGURES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 """Group -> the rows of the table, and the packages' figures that belong beside them."""
+EVERY = " every-frame"
+"""What a group's name ends with where the package was shown every frame."""
+UNKNOWN = "not scored yet (`scripts/peers_others.py`)"
 
 
 def shown(group: str) -> tuple[str, str, str]:
@@ -33,8 +36,11 @@ def shown(group: str) -> tuple[str, str, str]:
     if not group:
         return "", "", ""
     rows, names = FIGURES[group.partition(" ")[0]]
-    theirs = json.loads(RECORDED.read_text(encoding="utf-8"))["figures"][group]
-    return "; ".join(rows), " / ".join(map(ours, rows)), " / ".join(theirs[name] for name in names)
+    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))["figures"]
+    theirs = [
+        " / ".join(recorded[known][name] for name in names) for known in (group, group + EVERY) if known in recorded
+    ]
+    return "; ".join(rows), " / ".join(map(ours, rows)), ", on every frame ".join(theirs) or UNKNOWN
 
 
 def ours(row: str) -> str:

