@@ -208,7 +208,7 @@ def _made(entry: Entry, sources: Sources, progress: Progress | None) -> tuple[by
     with tempfile.TemporaryDirectory() as folder:
         files = {weights.name: Path(folder, weights.name) for weights in entry.files}
         origins = {weights.name: sources.obtain(weights, files[weights.name], report) for weights in entry.files}
-        raw = convert(entry.recipe, files, sources)
+        raw = convert(entry.recipe, files, sources, entry.rewrites)
     return raw, {name: source.where for name, source in origins.items()}
 
 

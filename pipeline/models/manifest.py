@@ -57,6 +57,7 @@ class Entry:
 
     Attributes:
         recipe: Name of the conversion into ONNX; "onnx" keeps the file as it is.
+        rewrites: Names of the rewrites that the converted file goes through, in order.
         revision: Raised when the recipe's output changes, so that caches are refilled.
         licence: Licence of the weights, as an SPDX identifier where one exists.
         package_licence: Licence that the carrying packages declare.
@@ -73,6 +74,7 @@ class Entry:
     layout: str
     files: tuple[Weights, ...]
     default: bool = True
+    rewrites: tuple[str, ...] = ()
     revision: int = 1
     override: Override | None = None
 
@@ -83,8 +85,8 @@ class Entry:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that change with the published files or the recipe."""
-        parts = [self.recipe, str(self.revision), *(file.sha256 for file in self.files)]
+        """Twelve hexadecimal digits that change with the published files, the recipe or the rewrites."""
+        parts = [self.recipe, *self.rewrites, str(self.revision), *(file.sha256 for file in self.files)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     def permitted(self, accepted: Iterable[str]) -> bool:
@@ -133,7 +135,13 @@ def find(entries: Mapping[str, Entry], name: str) -> Entry:
 
 def _entry(name: str, table: Mapping[str, Any]) -> Entry:
     files = tuple(_weights(file) for file in table["files"])
-    return Entry(**{**table, "name": name, "files": files, "layout": table["layout"].strip()})
+    own = {
+        "name": name,
+        "files": files,
+        "layout": table["layout"].strip(),
+        "rewrites": tuple(table.get("rewrites", ())),
+    }
+    return Entry(**{**table, **own})
 
 
 def _weights(table: Mapping[str, Any]) -> Weights:

@@ -7,8 +7,10 @@ import onnx
 from onnx import helper, numpy_helper
 
 from pipeline.errors import ModelError
+from pipeline.models.convert.rewriting import Rewriting
 
 CLASSES = 80
+SIDES = 4
 
 
 def picodet(raw: bytes) -> bytes:
@@ -37,6 +39,20 @@ def picodet(raw: bytes) -> bytes:
         graph.input[0].type.tensor_type.shape.dim[axis].dim_param = free
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
+
+
+def expected_in_fours(graph: Rewriting) -> None:
+    """The expected bin of four sides at once: a product with a vector takes ONNX Runtime six times as long."""
+    for product in graph.nodes("MatMul"):
+        bins = graph.constant(product.input[1])
+        shape = graph.consumers(product.output[0])[0]
+        if bins is None or bins.ndim != 1 or shape.op_type != "Reshape":
+            continue
+        out = shape.output[0]
+        four = graph.add(f"{out}.four", np.array([-1, SIDES * len(bins)], np.int64))
+        apart = graph.add(f"{out}.bins", np.kron(np.eye(SIDES, dtype=np.float32), bins[:, None].astype(np.float32)))
+        rows = helper.make_node("Reshape", [product.input[0], four], [f"{out}.rows"])
+        graph.replace([product, shape], [rows, helper.make_node("MatMul", [rows.output[0], apart], [out])])
 
 
 def _distances(graph: onnx.GraphProto) -> list[str]:

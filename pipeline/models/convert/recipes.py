@@ -1,6 +1,6 @@
 """The recipes of the manifest by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pipeline.errors import ModelError
@@ -10,15 +10,17 @@ Recipe = Callable[[Mapping[str, Path], Sources], bytes]
 """Turns the published files, by the names the manifest gives them, into the bytes of an ONNX file."""
 
 
-def convert(recipe: str, files: Mapping[str, Path], sources: Sources) -> bytes:
-    """The ONNX file that `recipe` makes of the published files.
+def convert(recipe: str, files: Mapping[str, Path], sources: Sources, rewrites: Iterable[str] = ()) -> bytes:
+    """The ONNX file that `recipe` makes of the published files, after the named rewrites.
 
     Raises:
-        ModelError: there is no such recipe, or the files do not suit it.
+        ModelError: there is no such recipe or rewrite, or the files do not suit it.
     """
+    from pipeline.models.convert.rewrites import rewritten
+
     if recipe not in RECIPES:
         raise ModelError(f"there is no recipe {recipe!r}; there are {', '.join(RECIPES)}")
-    return RECIPES[recipe](files, sources)
+    return rewritten(RECIPES[recipe](files, sources), rewrites)
 
 
 def _onnx(files: Mapping[str, Path], _sources: Sources) -> bytes:
