@@ -98,15 +98,29 @@ class OnnxSession:
         Raises:
             ModelError: the inputs do not fit the model, or it fails on them.
         """
+        if self._bindings is None:
+            return self.run_unbound(inputs)
         try:
-            if self._bindings is not None:
-                with self._maybe_building(tuple(np.shape(array) for array in inputs.values())):
-                    return self._bindings.run(inputs)
+            with self._maybe_building(tuple(np.shape(array) for array in inputs.values())):
+                return self._bindings.run(inputs)
+        except Exception as error:
+            raise self._failure(inputs, error) from error
+
+    def run_unbound(self, inputs: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        """See `run`; ONNX Runtime makes room on the device anew for every call. The same on the CPU.
+
+        Raises:
+            ModelError: see `run`.
+        """
+        try:
             found: list[NDArray[Any]] = self._session.run(self._outputs, dict(inputs))
         except Exception as error:
-            given = ", ".join(f"{name} {np.shape(array)} {np.asarray(array).dtype}" for name, array in inputs.items())
-            raise ModelError(f"model {self._name} failed on {given}: {error}") from error
+            raise self._failure(inputs, error) from error
         return found
+
+    def _failure(self, inputs: Mapping[str, NDArray[Any]], error: Exception) -> ModelError:
+        given = ", ".join(f"{name} {np.shape(array)} {np.asarray(array).dtype}" for name, array in inputs.items())
+        return ModelError(f"model {self._name} failed on {given}: {error}")
 
     @contextmanager
     def _maybe_building(self, shapes: tuple[tuple[int, ...], ...]) -> Iterator[None]:
