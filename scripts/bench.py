@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How far a run is from the floor that decoding and inference set.
 
-    scripts/bench.py VIDEO [--analyses labels,faces,segments] [--repeat 3] [--json FILE]
+    scripts/bench.py VIDEO [--analyses labels,faces,segments] [--repeat 3] [--json FILE [--write]]
     scripts/bench.py VIDEO --peers [--only opencv,rapidocr,…] [--seconds 10] [--most-s 15] [--repeat 3] [--json FILE [--write]]
 
 floor = max(decode, inference) on the cores granted. Decode is the fastest of one and of all threads for just the frames somebody looks at;
@@ -10,8 +10,9 @@ calls on one core each divided by the cores, whichever is less. Both are measure
 figures are medians. Machines are noisy: read the ratios, not the seconds.
 
 With `--peers`, how many times the wall and processor time of ours the script that people write and the packages that they use take for the
-same video: in an environment of its own, models loaded before, likewise in fresh processes by turns. FILE then holds the
-reports of all videos that were compared with it, and `--write` makes of them the tables in docs/performance.md.
+same video: in an environment of its own, models loaded before, likewise in fresh processes by turns.
+
+FILE holds the reports of all videos that were measured with it; `--write` makes of them the tables in docs/performance.md.
 """
 
 import sys
@@ -48,7 +49,7 @@ from pipeline.media.types import Stretch
 from pipeline.models.threads import cores
 from pipeline.models.types import Models
 from pipeline.run import Lanes
-from scripts import pulled
+from scripts import floor_table, pulled
 from scripts.bench_peers import command
 from scripts.timed_models import TimedModels
 
@@ -59,7 +60,8 @@ def main() -> None:
     parser.add_argument("video", type=Path)
     parser.add_argument("--analyses", default=",".join(o.analysis for o in OPERATIONS.values()))
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="where reports are kept, by video")
+    parser.add_argument("--write", action="store_true", help="write the tables of all videos in --json FILE")
     command.add_to(parser)
     arguments = parser.parse_args()
     logs.configure("WARNING", "console")
@@ -67,8 +69,11 @@ def main() -> None:
         parser.error(f"{arguments.video} is not a file")
     if arguments.repeat < 1:
         parser.error(f"--repeat: at least 1, not {arguments.repeat}")
+    if arguments.write and not arguments.json:
+        parser.error("--write: what it writes is what --json FILE holds; give both")
+    reports = kept(parser, arguments.json)
     if arguments.peers:
-        command.compare(parser, arguments, alone)
+        command.compare(parser, arguments, alone, reports)
         return
     known = {operation.analysis: operation.name for operation in OPERATIONS.values()}
     if unknown := set(arguments.analyses.split(",")) - set(known):
@@ -83,7 +88,20 @@ def main() -> None:
     report = summary(arguments.video, names, {phase: median(runs) for phase, runs in measured.items()})
     print("\n".join(lines(report)))
     if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        reports[report["video"]] = report
+        arguments.json.write_text(json.dumps(reports, indent=1), encoding="utf-8")
+    if arguments.write:
+        floor_table.write(reports)
+
+
+def kept(parser: argparse.ArgumentParser, path: Path | None) -> dict[str, Any]:
+    """The reports of earlier videos, by name."""
+    if path is None or not path.is_file():
+        return {}
+    reports = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(reports, dict) or not all(isinstance(report, dict) for report in reports.values()):
+        parser.error(f"--json: {path} holds something else than reports by video; name another file")
+    return reports
 
 
 def alone(function: Any, *arguments: Any) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from scripts.bench_peers import naive, ours, roster
 from scripts.bench_peers.pictures import READERS
 from scripts.bench_peers.report import Runs, every, on_every_frame, report
 
+UNUSUAL = frozenset({"pyav"})
+"""Contenders that must be asked for: of the two scripts one is enough."""
 ALL: Mapping[str, Parameters] = {name: operation.minimal for name, operation in OPERATIONS.items()}
 Figures = dict[str, Any]
 Alone = Callable[..., Figures]

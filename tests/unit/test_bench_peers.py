@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.catalog import OPERATIONS
 from pipeline.models.library import Library
+from scripts import floor_table
 from scripts.bench_peers import accuracy, roster, rounds, table, written
 from scripts.bench_peers.pictures import READERS
 from scripts.bench_peers.report import ALL_FRAMES, OUR_STEP, Runs, every, on_every_frame, report, summed, versus
@@ -128,6 +129,15 @@ def test_the_tables_of_the_documentation_are_made_of_the_reports() -> None:
 def test_the_documentation_has_a_place_for_them() -> None:
     page = accuracy.TABLE.read_text(encoding="utf-8")
     assert page.count(written.BEGIN) == page.count(written.END) == 1
+
+
+def test_a_row_says_how_far_a_run_is_from_its_floor() -> None:
+    real = {"length_s": 10.0, "wall_s": 2.5, "cpu_s": 4.0, "peak_bytes": 1.2e9}
+    floor = {"video": "a.mp4", "cores": 2, "decode": {"decode_s": 0.1}, "inference": {"inference_s": 2.0}}
+    made = floor_table.lines({"a.mp4": {**floor, "actual": real, "ratio_to_floor": 1.25}})
+    assert made[-1] == "| a.mp4, 10 s | 100 × | 5 × | 4 × | 1.25 | 1.60 of 2 | 1,200 MB |"
+    page = floor_table.PAGE.read_text(encoding="utf-8")
+    assert page.count(floor_table.BEGIN) == page.count(floor_table.END) == 1
 
 
 def test_dear_phases_are_left_to_arithmetic_in_every_round() -> None:
