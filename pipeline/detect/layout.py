@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.detect.color_bars import bars_score
 from pipeline.detect.shots import HEIGHT, WIDTH
@@ -59,12 +60,20 @@ class LayoutRun:
         return ()
 
 
+def _medians(pixels: U8) -> F32:
+    """(3,) medians of the channels of (N, 3)."""
+    middle = len(pixels) // 2, (len(pixels) - 1) // 2
+    between: F32 = np.partition(pixels, middle, axis=0)[middle, :].mean(axis=0, dtype=np.float32)
+    return between
+
+
 def layout(thumbnail: U8, before: U8) -> F32:
     """The values (4,) of a thumbnail (rows, columns, 3) and the one before it."""
-    small = thumbnail.astype(np.int16)
-    change = np.abs(small - before).mean()
-    border = np.concatenate((small[0], small[-1], small[1:-1, 0], small[1:-1, -1]))
-    other = (np.abs(small - np.median(border, axis=0)) > PLAIN_LEVELS).any(axis=2)
+    change = (np.maximum(thumbnail, before) - np.minimum(thumbnail, before)).mean()
+    border = np.concatenate((thumbnail[0], thumbnail[-1], thumbnail[1:-1, 0], thumbnail[1:-1, -1]))
+    other: NDArray[np.bool_] = np.zeros((len(thumbnail), thumbnail.shape[1]), bool)
+    for channel, ground in enumerate(_medians(border)):
+        other |= np.abs(thumbnail[..., channel].astype(np.float32) - ground) > PLAIN_LEVELS
     rows, columns = (round(CENTRE * side) for side in other.shape)
     centre = other[rows : len(other) - rows, columns : other.shape[1] - columns].sum()
     values = bars_score(thumbnail), change, 1 - other.mean(), centre / max(other.sum(), 1)
