@@ -2,11 +2,12 @@
 """What each model costs: calls, processor time per call with one thread, alone and in batches, and the work around it.
 
     scripts/bench_models.py [--video VIDEO] [--analyses labels,faces] [--model NAME ...] [--batches 1 2 4 8] [--openvino [--precision bf16]]
-                            [--rounds 7] [--json FILE]
+                            [--rewrites] [--rounds 7] [--json FILE]
 
 With a video: what its analyses ask of each model, and what their detectors do around it; its inputs are then those that are timed. Without
 one they are drawn, in the shapes that a picture of 16:9 gives. `--openvino` runs the same inputs by turns in OpenVINO, which
-must be installed, and says how far its answers are off. Figures are medians; machines are noisy: read the ratios, not the milliseconds.
+must be installed, and says how far its answers are off; `--rewrites` fetches the same networks anew, and runs them by turns as their
+recipes make them, before any rewrite. Figures are medians; machines are noisy: read the ratios, not the milliseconds.
 """
 
 import in_venv
@@ -16,7 +17,9 @@ in_venv.enter()
 import argparse
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from numpy.typing import NDArray
 from pipeline import logs
 from pipeline.catalog import OPERATIONS
 from pipeline.models.library import Library
+from pipeline.models.session import OnnxSession
 from scripts import pulled
 from scripts.model_calls import Calls, counted_calls
 from scripts.model_times import around, by_turns, distance, line
@@ -70,6 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--batches", nargs="+", type=int, default=BATCHES)
     parser.add_argument("--openvino", action="store_true")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32", help="of OpenVINO")
+    parser.add_argument("--rewrites", action="store_true", help="compare with the graphs before their rewrites")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -120,12 +125,27 @@ def measured(library: Library, name: str, inputs: Inputs, how: argparse.Namespac
         other = in_openvino(library, name, how.precision)
         rivals["openvino"] = lambda: other(single)
         row["off"] = distance(session.run(single), other(single))
+    if how.rewrites and library.entries[name].rewrites:
+        before = without_rewrites(library, name)
+        rivals["before"] = lambda: before.run(single)
+        row["moved"] = distance(before.run(single), session.run(single))
     spent = by_turns(rivals, how.rounds)
     row["ms"] = {size: spent[size] / int(size) for size in rivals if size.isdigit()}
     if how.openvino:
         row["openvino_ms"] = spent["openvino"]
         row["ratio"] = row["openvino_ms"] / row["ms"]["1"]
+    if "before" in spent:
+        row["before_ms"], row["rewritten"] = spent["before"], row["ms"]["1"] / spent["before"]
     return row
+
+
+def without_rewrites(library: Library, name: str) -> OnnxSession:
+    """The model as its recipe makes it, pulled into a folder of its own."""
+    entry = replace(library.entries[name], rewrites=())
+    with tempfile.TemporaryDirectory() as folder:
+        other = Library(Path(folder), [entry.licence], manifest={name: entry})
+        other.pull([name])
+        return other.load(name)
 
 
 def in_openvino(library: Library, name: str, precision: str) -> Callable[[Inputs], list[NDArray[Any]]]:

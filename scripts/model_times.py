@@ -35,6 +35,8 @@ def line(row: Mapping[str, Any], calls: Calls | None) -> str:
     per_row = "  ".join(f"{size}: {ms:7.2f}" for size, ms in row["ms"].items())
     count = f"{calls.calls.get(row['model'], 0):5d} calls  " if calls else ""
     other = f"  openvino × {row['ratio']:.2f}, off by {row['off']:.1e}" if "ratio" in row else ""
+    if "rewritten" in row:
+        other += f"  × {row['rewritten']:.2f} of what it took before its rewrites, answers off by {row['moved']:.1e}"
     return f"{row['model']:28}{'×'.join(map(str, row['shape'])):16}{count}ms by batch  {per_row}{other}"
 
 

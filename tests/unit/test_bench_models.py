@@ -110,3 +110,4 @@ def test_a_line_says_what_was_measured() -> None:
     said = line(row, Calls(Doubling(), Counter({"eyes": 7})))
     assert all(part in said for part in ("eyes", "1×3", "7 calls", "2.00", "1.50", "× 0.90", "1.0e-06"))
     assert "openvino" not in line({key: row[key] for key in ("model", "shape", "ms")}, None)
+    assert "× 0.82 of what it took before its rewrites" in line({**row, "rewritten": 0.82, "moved": 1e-7}, None)
