@@ -23,6 +23,7 @@ from celery.signals import (
 )
 
 from pipeline import logs, scratch
+from pipeline.conduct.limits import address_limit
 from pipeline.devices import require_devices
 from pipeline.errors import SetupError
 from pipeline.models.library import Library
@@ -178,7 +179,7 @@ def _limit_memory() -> None:
     on_cpu = settings.device == settings.decode_device == "cpu"
     if sys.platform == "linux" and settings.worker_memory_mb and on_cpu:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        limit = pages * os.sysconf("SC_PAGE_SIZE") + settings.worker_memory_mb * 1024**2
+        limit = address_limit(settings, pages * os.sysconf("SC_PAGE_SIZE"))
         with contextlib.suppress(ValueError):  # a lower limit is in force already
             resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.images.answer import load
 from pipeline.images.call import Call
 from pipeline.models.batching import BatchedModels, BatchedSession, Crowd, Inputs, Outputs, Shaped
+from pipeline.models.binding import Bindings
 from pipeline.models.library import Library
 from pipeline.models.manifest import read_manifest
 from pipeline.models.types import Models
@@ -26,6 +27,8 @@ FREE = 160
 TOLERANCE = 1e-4
 """Of the largest output, for sums of float32 in another order; all but two models answer the same bits, those two differ by 1e-6."""
 
+NAMES = [name for name, entry in read_manifest().items() if entry.default and entry.task != "shot boundary detection"]
+
 
 @pytest.fixture(scope="module")
 def models(models_dir: Path) -> Library:
@@ -37,14 +40,16 @@ def drawn(shape: tuple[int | str | None, ...], whole: bool, random: np.random.Ge
     return random.integers(0, 256, sides, np.uint8) if whole else random.random(sides, np.float32)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name for name, entry in read_manifest().items() if entry.default and entry.task != "shot boundary detection"],
-)
+def several(session: Shaped, name: str) -> list[Inputs]:
+    """Three inputs of one shape."""
+    random, whole = np.random.default_rng(7), "uint8" in read_manifest()[name].layout
+    return [{key: drawn(shape, whole, random) for key, shape in session.inputs.items()} for _ in range(3)]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_shared_run_answers_what_a_run_alone_does(models: Library, name: str) -> None:
-    session, random = models.load(name), np.random.default_rng(7)
-    whole = "uint8" in read_manifest()[name].layout
-    given = [{key: drawn(shape, whole, random) for key, shape in session.inputs.items()} for _ in range(3)]
+    session = models.load(name)
+    given = several(session, name)
     alone = [session.run(one) for one in given]
     if any(isinstance(shape[0], int) for shape in (*session.inputs.values(), *session.outputs.values())):
         assert_runs_are_not_shared(session, given, alone)
@@ -57,6 +62,18 @@ def test_a_shared_run_answers_what_a_run_alone_does(models: Library, name: str) 
             assert found.shape == one[number].shape
             bound = TOLERANCE * max(1.0, float(np.abs(one[number]).max()))
             np.testing.assert_allclose(found, one[number], rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("name", NAMES[::3])
+def test_a_run_with_bound_inputs_answers_what_a_plain_one_does(models: Library, name: str) -> None:
+    """What runs on a GPU do, here on the CPU; several threads at once."""
+    session = models.load(name)
+    given = several(session, name)
+    plain = [session.run(one) for one in given]
+    bindings = Bindings(session._session, "cpu")
+    with ThreadPoolExecutor(len(given)) as pool:
+        for found, expected in zip(pool.map(bindings.run, given), plain, strict=True):
+            assert all(map(np.array_equal, found, expected))
 
 
 def assert_runs_are_not_shared(session: Shaped, given: Sequence[Inputs], alone: Sequence[Outputs]) -> None:
