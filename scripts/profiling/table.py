@@ -8,6 +8,7 @@ from scripts.profiling.taps import DECODE, DETECT, FINISH, HAND, KEEP, MODEL, PR
 
 COLUMNS = ("scaling", "preparing", "models", "before and after models")
 REST = "the interpreter between steps, and threads of libraries"
+TOGETHER = "putting together"
 OTHERS = {DECODE: "decoding", PROBE: "probing", HAND: "handing over", KEEP: "packing what was found"}
 
 
@@ -27,7 +28,7 @@ def profile(spans: Spans, cpu_s: float, wall_s: float, cores: int) -> dict[str, 
         if kind in OTHERS:
             others[OTHERS[kind]] += seconds
         elif kind.startswith(FINISH):
-            others[f"putting together {kind.removeprefix(FINISH)}"] = seconds
+            others[f"{TOGETHER} {kind.removeprefix(FINISH)}"] = seconds
         else:
             of = stages.setdefault(stage, dict.fromkeys(COLUMNS, 0.0))
             of[_column(kind)] += seconds
@@ -59,6 +60,13 @@ def _sum(of: Mapping[str, float]) -> float:
     return sum(of.values())
 
 
+def together(others: Mapping[str, float]) -> dict[str, float]:
+    """The other rows, with one for the answers of all analyses."""
+    answers = {name: seconds for name, seconds in others.items() if name.startswith(TOGETHER)}
+    rest = {name: seconds for name, seconds in others.items() if name not in answers}
+    return rest | {f"{TOGETHER} the answers": _sum(answers)}
+
+
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The tables in Markdown: percent of the processor time."""
     whole = found["cpu_s"]
@@ -70,7 +78,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"|---|{'---|' * (len(COLUMNS) + 1)}"
     for stage, of in found["stages"].items():
         yield f"| {stage} | {' | '.join(share(of[column]) for column in COLUMNS)} | {share(_sum(of))} |"
-    for name, seconds in sorted(found["others"].items(), key=lambda entry: -entry[1]):
+    for name, seconds in sorted(together(found["others"]).items(), key=lambda entry: -entry[1]):
         yield f"| {name} |{' |' * len(COLUMNS)} {share(seconds)} |"
     sums = [share(sum(of[column] for of in found["stages"].values())) for column in COLUMNS]
     yield f"| all | {' | '.join(sums)} | {share(accounted_s(found))} |"

@@ -89,6 +89,11 @@ def test_rows_add_up_to_the_processor_time() -> None:
     assert "| all |  | 16.7 | 33.3 | 25.0 | 100.0 |" in made
 
 
+def test_the_answers_of_all_analyses_are_one_row() -> None:
+    others = {"decoding": 1.0, "putting together faces": 2.0, "putting together text": 3.0}
+    assert table.together(others) == {"decoding": 1.0, "putting together the answers": 5.0}
+
+
 def test_a_flame_graph_keeps_functions_and_loses_folders() -> None:
     own = f"{sys.path[-1]}/somewhere/deep.py"
     svg = (
