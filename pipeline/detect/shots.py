@@ -1,7 +1,7 @@
 """Shot transitions: evidence on every thumbnail settles what is evident, a learned detector judges the doubtful windows."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -109,10 +109,10 @@ class ShotRun:
         evidence = cascade.evidence(window)
         self.seen[0] += 1
         found = self._learned(window, evidence)
-        return combined(window, evidence, *found)[MARGIN : MARGIN + BLOCK]
+        return combined(window, evidence, found[0], found[1])[MARGIN : MARGIN + BLOCK]
 
-    def _learned(self, window: U8, evidence: cascade.Evidence) -> Sequence[F32]:
-        """Two times (100,) of what the net says where it was asked, else 0."""
+    def _learned(self, window: U8, evidence: cascade.Evidence) -> F32:
+        """(2, 100) of what the net says where it was asked, else 0."""
         near = slice(MARGIN - DOUBT_REACH, WINDOW - MARGIN + DOUBT_REACH)
         doubtful = np.flatnonzero(evidence.doubtful[near]) + near.start
         if not self.detector.every_window and not len(doubtful):
@@ -122,19 +122,20 @@ class ShotRun:
             if found is not None:
                 return found
         self.seen[1] += 1
-        return learned(self.detector.session, window[None])[:, 0]
+        whole: F32 = learned(self.detector.session, window[None])[:, 0]
+        return whole
 
     def _short_looks(self, window: U8, steps: NDArray[np.intp]) -> F32 | None:
         """What the net says around each step when it sees little more; None where that is no sure cut, or cannot be asked."""
         if self.detector.session.metadata.get("window") != "any":
             return None
         self.seen[2] += len(steps)
-        starts = steps + 1 - LOOK // 2
         found = np.zeros((2, WINDOW), np.float32)
-        for start, answers in zip(starts, learned(self.detector.session, around(window, starts)).swapaxes(0, 1), strict=True):
-            kept = slice(LOOK // 4, LOOK - LOOK // 4)
-            there = found[:, start : start + LOOK][:, kept]
-            np.maximum(there, answers[:, kept], out=there)
+        starts = steps + 1 - LOOK // 2
+        answers = learned(self.detector.session, around(window, starts))[..., LOOK // 4 : -LOOK // 4]
+        for start, answer in zip(starts + LOOK // 4, answers.swapaxes(0, 1), strict=True):
+            there = found[:, start : start + LOOK // 2]
+            np.maximum(there, answer, out=there)
         return found if bool((found[0, steps] >= SURE).all()) else None
 
     def _forget(self, frame: int) -> None:
@@ -170,11 +171,11 @@ def combined(window: U8, evidence: cascade.Evidence, cuts: F32, inside: F32) -> 
 
     What the net calls a transition is dropped where black explains it, and where the picture before it returns.
     """
-    small = cascade.pooled(window)
     cuts, inside = np.where(evidence.ramps, 0, cuts), np.where(evidence.ramps | evidence.black, 0, inside)
-    for t in np.flatnonzero(cuts >= LEAST_PROBABILITY):
-        if cascade.returns(small, int(t)):
-            cuts[t] = 0
+    likely = np.flatnonzero(cuts >= LEAST_PROBABILITY)
+    if len(likely):
+        small = cascade.pooled(window)
+        cuts[[t for t in likely if cascade.returns(small, int(t))]] = 0
     cuts[evidence.clear], cuts[evidence.fade_cuts] = CLEAR_PROBABILITY, FADE_PROBABILITY
     inside[evidence.fades] = FADE_PROBABILITY
     inside[evidence.clear | np.append(False, evidence.clear[:-1])] = 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.aggregate.feed import feed
 from pipeline.aggregate.types import NoGalleries
 from pipeline.analyses.segments import ANALYSIS
-from pipeline.detect.shots import color_histograms
+from pipeline.detect.shots import WINDOW, color_histograms
 from pipeline.media.probe import probe
 from pipeline.media.types import Stretch
 from pipeline.models.library import Library
@@ -27,17 +27,22 @@ REQUEST: Mapping[str, Any] = {"SegmentTypes": ["SHOT"]}
 
 @dataclass
 class Counted:
-    """The real model, and how many windows it was shown; is its own `Models`."""
+    """The real model, and how many windows, or parts of one, it was shown; is its own `Models`."""
 
     session: Session
-    windows: int = 0
+    windows: float = 0
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return self.session.metadata
 
     def load(self, name: str) -> Any:
         del name
         return self
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
-        self.windows += 1
+        shown = inputs["frames"].shape
+        self.windows += shown[0] * shown[1] / WINDOW
         return self.session.run(inputs)
 
 
@@ -46,7 +51,7 @@ class Clip:
     """What was found in a clip."""
 
     frames: int
-    windows: int
+    windows: float
     segments: list[dict[str, Any]] = field(default_factory=list)
 
 

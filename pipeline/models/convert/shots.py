@@ -1,12 +1,14 @@
 """The shot networks AutoShot and TransNetV2 as ONNX, built from their PyTorch checkpoints without PyTorch.
 
-Both are stacks of factorised 3-D convolutions over 100 frames of 48×27 RGB. They are re-expressed exactly, about twice as fast:
+Both are stacks of factorised 3-D convolutions over T frames of 48×27 RGB, published for T = 100; the file takes any T, at a cost in
+proportion. They are re-expressed exactly, about twice as fast:
 (1,3,3) kernels run as 2-D convolutions over frames, dilated (3,1,1) kernels as 2-D convolutions over (time, pixels), the first
-convolutions of a layer's branches are merged, batch norm is folded, the similarity band is a constant gather, and the colour
+convolutions of a layer's branches are merged, batch norm is folded, the similarity band is a pad and a reshape, and the colour
 histogram comes in as an input, because counting is cheaper outside.
 
-Inputs: `frames` (B, 100, 27, 48, 3) uint8 RGB, `histograms` (B, 100, 512) float32, rows of length 1, bin = r>>5<<6 | g>>5<<3 | b>>5.
-Outputs: `single` (B, 100) probability that the frame is the last before a new shot, `many` (B, 100) that it belongs to a transition.
+Inputs: `frames` (B, T, 27, 48, 3) uint8 RGB, `histograms` (B, T, 512) float32, rows of length 1, bin = r>>5<<6 | g>>5<<3 | b>>5.
+Outputs: `single` (B, T) probability that the frame is the last before a new shot, `many` (B, T) that it belongs to a transition.
+The file's metadata say `window: any`.
 
 Source: Souček and Lokoč, "TransNet V2" (2020); Zhu et al., "AutoShot" (CVPR 2023 workshops).
 """
@@ -22,7 +24,8 @@ from onnx import TensorProto, checker, helper, numpy_helper
 
 from pipeline.models.convert.torch_zip import state_dict
 
-WINDOW = 100
+WINDOW = "t"
+"""Name of the free number of frames."""
 BAND = 101
 BATCH_NORM_EPS = 1e-3
 OPSET, IR_VERSION = 17, 8
@@ -123,6 +126,7 @@ class _Graph:
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.length = self.add("Slice", self.add("Shape", "frames"), self.integers(1), self.integers(2))
 
     def constant(self, value: Array) -> str:
         name = f"c{len(self.constants)}"
@@ -134,8 +138,16 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
         return out
 
+    def integers(self, *values: int) -> str:
+        return self.constant(np.array(values, np.int64))
+
     def reshape(self, x: str, *shape: int) -> str:
-        return self.add("Reshape", x, self.constant(np.array(shape, np.int64)))
+        return self.add("Reshape", x, self.integers(*shape))
+
+    def windows(self, x: str, *shape: int) -> str:
+        """Reshaped to (B, T, *shape)."""
+        target = self.add("Concat", self.integers(-1), self.length, *([self.integers(*shape)] if shape else []), axis=0)
+        return self.add("Reshape", x, target)
 
     def transpose(self, x: str, *order: int) -> str:
         return self.add("Transpose", x, perm=list(order))
@@ -154,6 +166,7 @@ class _Graph:
             ir_version=IR_VERSION,
             producer_name="reelsight",
         )
+        helper.set_model_props(model, {"window": "any"})
         checker.check_model(model, full_check=True)
         raw: bytes = model.SerializeToString()
         return raw
@@ -194,7 +207,7 @@ def _layer(graph: _Graph, x: str, layer: Layer, size: tuple[int, int]) -> str:
     height, width = size
     middle = len(layer.space)
     y = graph.add("Conv", x, graph.constant(layer.space), kernel_shape=[3, 3], pads=[1, 1, 1, 1])
-    y = graph.transpose(graph.reshape(y, -1, WINDOW, middle, height * width), 0, 2, 1, 3)
+    y = graph.transpose(graph.windows(y, middle, height * width), 0, 2, 1, 3)
     y = graph.add("Concat", *(_branch(graph, y, layer, b) for b in range(len(layer.time))), axis=1)
     y = graph.add("Relu", y) if layer.relu else y
     filters = sum(len(bias) for _, bias in layer.time)
@@ -220,20 +233,20 @@ def _branch(graph: _Graph, y: str, layer: Layer, branch: int) -> str:
 def _classify(graph: _Graph, x: str, features: Sequence[str], head: Mapping[str, tuple[Array, Array]]) -> None:
     """The last frames (B·T, C, 3, 6) and the features of every block -> the two outputs."""
     pixels = graph.transpose(x, 0, 2, 3, 1)
-    pixels = graph.reshape(pixels, -1, WINDOW, len(head["hidden"][0]) - 2 * len(head["similarity"][1]))
+    pixels = graph.windows(pixels, len(head["hidden"][0]) - 2 * len(head["similarity"][1]))
     color = graph.add("Relu", graph.linear(_band(graph, "histograms"), head["color"]))
     frames = graph.add("Relu", graph.linear(_band(graph, _embedding(graph, features, head)), head["similarity"]))
     both = graph.add("Concat", color, frames, pixels, axis=2)
     hidden = graph.add("Relu", graph.linear(both, head["hidden"]))
     for name in ("single", "many"):
-        logits = graph.reshape(graph.linear(hidden, head[name]), -1, WINDOW)
+        logits = graph.windows(graph.linear(hidden, head[name]))
         graph.add("Sigmoid", logits, out=name)
 
 
 def _embedding(graph: _Graph, features: Sequence[str], head: Mapping[str, tuple[Array, Array]]) -> str:
     """(B, T, 128) unit vectors from the mean of every feature map."""
     means = [graph.add("ReduceMean", f, axes=[2, 3], keepdims=0) for f in features]
-    joined = graph.reshape(graph.add("Concat", *means, axis=1), -1, WINDOW, len(head["projection"][0]))
+    joined = graph.windows(graph.add("Concat", *means, axis=1), len(head["projection"][0]))
     projected = graph.linear(joined, head["projection"])
     length = graph.add("ReduceL2", projected, axes=[2], keepdims=1)
     length = graph.add("Max", length, graph.constant(np.array(1e-12, np.float32)))
@@ -244,8 +257,11 @@ def _band(graph: _Graph, x: str) -> str:
     """Rows (B, T, K) -> (B, T, 101): the product of each row with its neighbours from -50 to +50, zero beyond the window."""
     reach = BAND // 2
     products = graph.add("MatMul", x, graph.transpose(x, 0, 2, 1))
-    padded = graph.add("Pad", products, graph.constant(np.array([0, 0, reach, 0, 0, reach], np.int64)))
-    flat = graph.reshape(padded, -1, WINDOW * (WINDOW + 2 * reach))
-    rows, columns = np.arange(WINDOW)[:, None], np.arange(BAND)[None]
-    index = (rows * (WINDOW + 2 * reach) + rows + columns).ravel()
-    return graph.reshape(graph.add("Gather", flat, graph.constant(index), axis=1), -1, WINDOW, BAND)
+    padded = graph.add("Pad", products, graph.integers(0, 0, reach, 0, 0, reach))
+    # Rows of T + 100 read as rows of T + 101: each begins one column later than the last.
+    more = graph.add("Concat", graph.integers(0, 0, 0), graph.length, axis=0)
+    flat = graph.add("Pad", graph.add("Flatten", padded, axis=1), more)
+    skewed = graph.add(
+        "Reshape", flat, graph.add("Concat", graph.integers(0), graph.length, graph.integers(-1), axis=0)
+    )
+    return graph.add("Slice", skewed, graph.integers(0), graph.integers(BAND), graph.integers(2))
