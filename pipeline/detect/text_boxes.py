@@ -62,15 +62,18 @@ def _outline(mask: NDArray[np.bool_]) -> F64:
     rows = np.flatnonzero(mask.any(axis=1))
     left = mask[rows].argmax(axis=1)
     right = mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
-    return np.array(
-        [(x, y + dy) for y, *ends in zip(rows, left, right, strict=True) for x in ends for dy in (0, 1)], float
-    )
+    corners = np.empty((len(rows), 2, 2, 2))  # of each row: left and right, above and below, x and y
+    corners[..., 0] = np.stack([left, right], axis=1)[:, :, None]
+    corners[..., 1] = rows[:, None, None] + np.arange(2)
+    return corners.reshape(-1, 2)
 
 
 def _score(chances: F32, rectangle: Rectangle, origin: F64) -> float:
     """Mean probability inside the rectangle."""
-    rows, columns = np.indices(chances.shape)
-    inside = rectangle.covers(np.stack([columns, rows], axis=-1) + 0.5 + origin)
+    points = np.empty((*chances.shape, 2))
+    points[..., 0] = np.arange(chances.shape[1]) + 0.5 + origin[0]
+    points[..., 1] = (np.arange(chances.shape[0]) + 0.5 + origin[1])[:, None]
+    inside = rectangle.covers(points)
     return float(chances[inside].mean()) if inside.any() else 0.0
 
 
