@@ -5,6 +5,7 @@ A session does not survive a fork: load models in the process that runs them. An
 
 import ctypes
 import functools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -161,8 +162,11 @@ def _prepare(placement: Placement) -> None:
     _quiet()
     if placement.device not in devices():
         raise ModelError(f"the ONNX Runtime that is installed cannot use {placement.device}; {ADVICE}")
-    if placement.on_gpu and hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()
+    if placement.on_gpu:
+        # Read by NVIDIA's libraries when they are loaded. TensorRT has no option for it here, and rounds unless told otherwise.
+        os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+        if hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()
 
 
 def _reason(placement: Placement) -> str:

@@ -1,5 +1,6 @@
 """A model runs where it was told to, or an error says which part of it would not."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 
@@ -61,6 +62,20 @@ def test_a_provider_that_takes_no_node_is_refused(monkeypatch: pytest.MonkeyPatc
         OnnxSession(fixed_picture(), name="m", version="1", placement=Placement("cuda"))
     with pytest.raises(ModelError, match="leaves to the CPU: 1 Add"):
         OnnxSession(adding(), name="m", version="1", placement=Placement("cuda"))
+
+
+@pytest.mark.skipif(IDLE not in ort.get_available_providers(), reason="ONNX Runtime was built without Azure")
+@pytest.mark.parametrize("chosen", [None, "1"])
+def test_nvidia_s_libraries_do_not_round_unless_somebody_wants_it(
+    chosen: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", chosen or "")
+    if chosen is None:
+        monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
+    monkeypatch.setitem(placement.PROVIDERS, "cuda", IDLE)  # type: ignore[index]
+    with pytest.raises(ModelError):
+        OnnxSession(adding(), name="m", version="1", placement=Placement("cuda"))
+    assert os.environ["NVIDIA_TF32_OVERRIDE"] == (chosen or "0")
 
 
 def test_which_nodes_a_session_runs_where() -> None:
