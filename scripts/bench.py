@@ -96,9 +96,16 @@ def main() -> None:
 
 def kept(parser: argparse.ArgumentParser, path: Path | None) -> dict[str, Any]:
     """The reports of earlier videos, by name."""
-    if path is None or not path.is_file():
+    if path is None:
         return {}
-    reports = json.loads(path.read_text(encoding="utf-8"))
+    if not path.parent.is_dir():
+        parser.error(f"--json: there is no folder {path.parent}")
+    if not path.is_file():
+        return {}
+    try:
+        reports = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        parser.error(f"--json: {path} holds no JSON: {error}")
     if not isinstance(reports, dict) or not all(isinstance(report, dict) for report in reports.values()):
         parser.error(f"--json: {path} holds something else than reports by video; name another file")
     return reports

@@ -58,6 +58,9 @@ def main() -> None:
         parser.error(f"no analyses are called {', '.join(sorted(unknown))}; choose from {', '.join(KNOWN)}")
     if not arguments.video.is_file():
         parser.error(f"{arguments.video} is not a file")
+    for path in filter(None, (arguments.svg, arguments.json)):
+        if not path.parent.is_dir():
+            parser.error(f"there is no folder {path.parent} for {path.name}")
     if arguments.seconds is not None and not arguments.seconds > 0:
         parser.error(f"--seconds: more than 0, not {arguments.seconds}")
     try:
