@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     max_pixels: int = 8192 * 4320
     """Width times height of the largest picture that is decoded; jobs for larger ones fail."""
     decode_device: Literal["cpu", "cuda"] = "cpu"
-    """Where videos are decoded; a device that is not there is an error. Codecs that it does not know go to the CPU, and the log says so."""
+    """Where videos are decoded; a device that is not there is an error. What it does not take goes to the CPU, and the log says so."""
     decode_stall_s: float = 60.0
     """A decoder that delivers no frame for this long fails the job."""
     worker_memory_mb: int = 8192

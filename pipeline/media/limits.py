@@ -15,7 +15,7 @@ class DecodeLimits:
         max_duration_s: Seconds between the first and the last frame, at most.
         stall_s: Seconds of wall time without a decoded frame after which the file is given up.
         threads: Decoder threads where most frames are wanted; between frames far apart one decodes least.
-        device: Where pictures are decoded; a codec that the device does not know is decoded on the CPU.
+        device: Where pictures are decoded; what the device does not take is decoded on the CPU.
         deblock: Whether H.264 and HEVC run their loop filter; without it decoding is faster and pixels drift slightly.
     """
 
