@@ -1,7 +1,5 @@
 """The rewrites that several models share; each takes a `Rewriting` and changes it in place."""
 
-from typing import cast
-
 import numpy as np
 import onnx
 from onnx import helper
@@ -58,64 +56,14 @@ def split_single_filters(graph: Rewriting) -> None:
         )
 
 
-def joined_heads(graph: Rewriting) -> None:
-    """Narrow convolutions of one pixel of the same map, each with one per channel behind it, as one pair whose result is split."""
-    heads: dict[tuple[str, str], list[tuple[onnx.NodeProto, onnx.NodeProto]]] = {}
-    for first in graph.nodes("Conv"):
-        second = graph.consumers(first.output[0])[0] if graph.private(first.output[0]) else None
-        if second is not None and _is_head(graph, first, second):
-            kind = f"{attributes(first)} { ({**attributes(second), 'group': 0}) }"
-            heads.setdefault((first.input[0], kind), []).append((first, second))
-    for pairs in heads.values():
-        widths = [len(cast("Floats", graph.constant(first.input[1]))) for first, _ in pairs]
-        if len(pairs) > 1 and sum(widths) == BLOCK:
-            _join(graph, pairs, widths)
-
-
-def _is_head(graph: Rewriting, first: onnx.NodeProto, second: onnx.NodeProto) -> bool:
-    if second.op_type != "Conv" or len(first.input) != 3 or len(second.input) != 3:
-        return False
-    if any(graph.constant(name) is None for name in (*first.input[1:], *second.input[1:])):
-        return False
-    mixing, apart = (cast("Floats", graph.constant(node.input[1])) for node in (first, second))
-    group = attributes(second).get("group", 1)
-    return attributes(first).get("group", 1) == 1 and mixing.shape[2:] == (1, 1) and group == len(mixing) == len(apart)
-
-
-def _join(graph: Rewriting, pairs: list[tuple[onnx.NodeProto, onnx.NodeProto]], widths: list[int]) -> None:
-    last = pairs[-1][1].output[0]
-    names = [
-        graph.add(f"{last}.{part}{place}", np.concatenate([graph.constant(pair[part].input[place]) for pair in pairs]))
-        for part in (0, 1)
-        for place in (1, 2)
-    ]
-    mixed, found = f"{last}.mixed", f"{last}.heads"
-    apart = {**attributes(pairs[0][1]), "group": sum(widths)}
-    ends = np.cumsum(widths)
-    graph.replace(
-        [node for pair in pairs for node in pair],
-        [
-            helper.make_node("Conv", [pairs[0][0].input[0], *names[:2]], [mixed], **attributes(pairs[0][0])),
-            helper.make_node("Conv", [mixed, *names[2:]], [found], **apart),
-            *(
-                _channels(graph, found, end - width, end, second.output[0])
-                for (_, second), width, end in zip(pairs, widths, ends, strict=True)
-            ),
-        ],
-    )
-
-
-def _channels(graph: Rewriting, name: str, start: int, stop: int, out: str) -> onnx.NodeProto:
-    bounds = [graph.add(f"{out}.{key}", np.array([n], np.int64)) for key, n in (("from", start), ("to", stop))]
-    return helper.make_node("Slice", [name, *bounds, graph.add(f"{out}.axis", np.array([1], np.int64))], [out])
-
-
 def joined_residual_scales(graph: Rewriting) -> None:
     """x + x·s as x·(1 + s), where s is the smaller: squeeze and excitation beside a shortcut looks at the picture once less."""
     for total in graph.nodes("Add"):
         for kept, name in (tuple(total.input), tuple(total.input)[::-1]):
             product = graph.producer(name)
-            if product is None or product.op_type != "Mul" or kept not in product.input or not graph.private(name):
+            if product is None or product.op_type != "Mul" or not graph.private(name):
+                continue
+            if [*product.input].count(kept) != 1:
                 continue
             scale = next(each for each in product.input if each != kept)
             more, one = f"{scale}.more", graph.add(f"{scale}.one", np.ones((), np.float32))

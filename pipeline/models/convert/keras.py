@@ -142,11 +142,10 @@ class _Network:
         """What is negative becomes 0, and what is greater than a limit the limit."""
         if config.get("threshold") or config.get("negative_slope"):
             raise ModelError("leaky activations are not known")
-        rectified = self._add("Relu", inputs, f"{config['name']}/r")
         if config.get("max_value") is None:
-            return rectified
-        limit = self._constant(f"{config['name']}/l", np.array(config["max_value"]))
-        return self._add("Min", [rectified, limit], config["name"])
+            return self._add("Relu", inputs, config["name"])
+        limits = [self._constant(f"{config['name']}/{at}", np.array(at)) for at in (0.0, float(config["max_value"]))]
+        return self._add("Clip", [inputs[0], *limits], config["name"])
 
     def _normalisation(self, config: Mapping[str, Any], inputs: Sequence[str]) -> str:
         name = config["name"]

@@ -6,7 +6,6 @@ from pipeline.errors import ModelError
 from pipeline.models.convert.faster import (
     blocked_prelus,
     folded_scales,
-    joined_heads,
     joined_residual_scales,
     split_single_filters,
 )
@@ -45,7 +44,6 @@ REWRITES: Mapping[str, Callable[[Rewriting], None]] = {
     "enlarged-once": enlarged_once,
     "expected-in-fours": expected_in_fours,
     "folded-scales": folded_scales,
-    "joined-heads": joined_heads,
     "joined-residual-scales": joined_residual_scales,
     "split-single-filters": split_single_filters,
     "windows-that-pad": windows_that_pad,

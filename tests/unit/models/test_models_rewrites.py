@@ -115,28 +115,6 @@ def test_differences_from_constants_and_sums_along_rows_are_not_folded() -> None
         assert kinds(rewritten(raw, ["folded-scales"])) == ["Conv", kind]
 
 
-def test_narrow_heads_are_joined() -> None:
-    graph = Drawn(["b", 32, "h", "w"], opset=11)
-    ends = []
-    for width in (1, 4, 1, 10):
-        mixed = graph.add("Conv", "x", graph.weights(width, 32, 1, 1), graph.weights(width))
-        how = {"group": width, "pads": [1, 1, 1, 1]}
-        ends.append(graph.add("Conv", mixed, graph.weights(width, 1, 3, 3), graph.weights(width), **how))
-    raw = graph.file(*ends)
-    changed = rewritten(raw, ["joined-heads"])
-    assert sorted(kinds(changed)) == ["Conv", "Conv", *["Slice"] * 4]
-    assert_same(raw, changed, (2, 32, 6, 9))
-
-
-def test_heads_that_somebody_else_looks_into_stay() -> None:
-    graph = Drawn(["b", 32, "h", "w"])
-    ends = []
-    for width in (8, 8):
-        mixed = graph.add("Conv", "x", graph.weights(width, 32, 1, 1), graph.weights(width))
-        ends += [mixed, graph.add("Conv", mixed, graph.weights(width, 1, 3, 3), graph.weights(width), group=width)]
-    assert kinds(rewritten(graph.file(*ends), ["joined-heads"])) == ["Conv"] * 4
-
-
 @pytest.mark.parametrize("turned", [False, True])
 def test_shortcuts_beside_scales_are_joined(turned: bool) -> None:
     graph = Drawn(["b", 8, "h", "w"])
@@ -147,6 +125,12 @@ def test_shortcuts_beside_scales_are_joined(turned: bool) -> None:
     changed = rewritten(raw, ["joined-residual-scales"])
     assert kinds(changed) == ["Conv", "GlobalAveragePool", "Add", "Mul"]
     assert_same(raw, changed, (2, 8, 5, 6))
+
+
+def test_a_shortcut_beside_a_square_stays() -> None:
+    graph = Drawn(["b", 8, "h", "w"])
+    raw = graph.file(graph.add("Add", "x", graph.add("Mul", "x", "x")))
+    assert kinds(rewritten(raw, ["joined-residual-scales"])) == ["Mul", "Add"]
 
 
 def enlarging() -> Drawn:
