@@ -23,7 +23,8 @@ def write(reports: Reports) -> None:
 def lines(reports: Reports) -> Iterator[str]:
     """All tables, a column or two for each video."""
     yield from (about(report) for report in reports.values())
-    yield from ["", *table(["wall (processor)", "goal", *reports], scripts(reports))]
+    if rows := scripts(reports):
+        yield from ["", *table(["wall (processor)", "goal", *reports], rows)]
     head = ["ours", "against", "goal", "its documentation shows it"]
     head += [f"{name}: {way}" for name in reports for way in (OUR_STEP, ALL_FRAMES)]
     yield from ["", *table([*head, "accuracy: ours; theirs"], list(packages(reports)))]
