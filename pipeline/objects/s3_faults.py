@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+from urllib3.exceptions import HTTPError
 
 from pipeline.objects.types import NoSuchObjectError, ObjectRefusedError, StoreUnavailableError
 
@@ -42,7 +43,8 @@ def available() -> Iterator[None]:
         if status >= 500 or code(error) in _PASSING:
             raise StoreUnavailableError(str(error)) from error
         raise
-    except (BotoCoreError, HTTPClientError, Boto3Error) as error:
+    # botocore lets errors of urllib3 through where the text of a refusal breaks off.
+    except (BotoCoreError, HTTPClientError, Boto3Error, HTTPError) as error:
         raise StoreUnavailableError(f"{type(error).__name__}: {error}") from error
 
 

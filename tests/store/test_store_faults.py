@@ -70,6 +70,12 @@ def test_an_outage_is_told_from_an_object_that_is_not_there(
         store.read(BUCKET, "no such film")
 
 
+def test_a_refusal_that_breaks_off_is_an_outage(store: S3Store, front: FaultyStore) -> None:
+    front.begin(Trouble.TRUNCATED, 1.0)
+    with pytest.raises(StoreUnavailableError):
+        store.read(BUCKET, "no such film")
+
+
 @pytest.mark.parametrize("trouble", HARD)
 def test_no_part_of_a_film_is_taken_for_the_whole(
     store: S3Store, front: FaultyStore, trouble: Trouble, tmp_path: Path
