@@ -34,6 +34,13 @@ def metadata(path: Path) -> dict[str, Any]:
         return {"FrameRate": rate, "FrameWidth": stream.width, "FrameHeight": stream.height}
 
 
+def begin_s(path: Path) -> float:
+    """When the first frame is shown, at least 0."""
+    with av.open(str(path)) as source:
+        first = next(source.decode(video=0))
+        return max(float(first.time or 0), 0.0)
+
+
 def box(left: float, top: float, right: float, bottom: float, shape: tuple[int, ...]) -> dict[str, float]:
     """BoundingBox in ratios."""
     height, width = shape[:2]

