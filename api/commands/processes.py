@@ -124,9 +124,21 @@ def worker(data_dir: Path | None, queues: str, concurrency: int | None, supervis
 
         logs.configure(settings.log_level, settings.log_format)
         require_devices(settings, queues)
+        _pull_missing(settings, queues)
         supervise(settings, [worker_program(queues, settings, concurrency)], lambda: None)
         return
+    _pull_missing(settings, queues)
     _become(worker_command(queues, settings, concurrency), settings, worker_environment(queues, settings, concurrency))
+
+
+def _pull_missing(settings: Settings, queues: str) -> None:
+    """What looks at pictures has its models before it takes work: jobs whose model is missing fail for good."""
+    if not {*queues.split(",")} & {queue.VIDEO, queue.IMAGES}:
+        return
+    from api.serve.first_start import pull_missing
+
+    for line in pull_missing(settings, required=True):
+        click.echo(line, err=True)
 
 
 @click.command()

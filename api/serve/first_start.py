@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.errors import SetupError
 from pipeline.models.library import Library
 from pipeline.notify.certificates import server_certificate
 from pipeline.queue import CeleryQueue, make_app
@@ -36,16 +37,28 @@ def prepare(settings: Settings) -> Iterator[str]:
     yield f"Trust for webhooks: {settings.data_dir / 'tls' / 'ca.pem'}"
 
 
-def pull_missing(settings: Settings) -> Iterator[str]:
-    """Pulls the default models that are missing, in a process of its own: converting needs what the api never loads."""
+def pull_missing(settings: Settings, *, required: bool = False) -> Iterator[str]:
+    """Pulls the default models that are missing, in a process of its own: converting needs what the api never loads.
+
+    Any number of processes may do so at once: each model is pulled by one of them, for which the others wait.
+
+    Raises:
+        SetupError: they are required, and some could not be pulled.
+    """
     library = Library.from_settings(settings)
     missing = [row.name for row in library.status() if row.default and row.condition == "missing"]
     if not missing:
         return
     yield f"Pulling {len(missing)} models (once); `reelsight models list` shows where from"
     command = [sys.executable, "-m", "api.cli", "models", "pull", *missing]
-    if subprocess.run(command, env=environment(settings), check=False).returncode:  # noqa: S603 - our own command
-        yield "Some models could not be pulled: jobs that need them will fail and say so. Try `reelsight models pull`."
+    if not subprocess.run(command, env=environment(settings), check=False).returncode:  # noqa: S603 - our own command
+        return
+    if required:
+        raise SetupError(
+            f"of the models {', '.join(missing)} some could not be pulled, and a worker without them would fail the "
+            f"jobs that need them. Run `reelsight models pull`; they belong in {settings.models_path}."
+        )
+    yield "Some models could not be pulled: jobs that need them will fail and say so. Try `reelsight models pull`."
 
 
 def _write(path: Path, key_id: str, secret: str, region: str) -> None:

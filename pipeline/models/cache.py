@@ -104,6 +104,21 @@ class Cache:
                     shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder beside the models for what a pull fetches, gone afterwards.
+
+        Raises:
+            ModelError: nothing can be written there.
+        """
+        try:
+            self.sweep()
+            folder = tempfile.TemporaryDirectory(prefix=".pull-", dir=self.folder)
+        except OSError as error:
+            raise ModelError(f"models cannot be kept in {self.folder}: {error.strerror}") from error
+        with folder as path:
+            yield Path(path)
+
+    @contextmanager
     def lock(self, entry: Entry) -> Iterator[None]:
         """Only one process at a time pulls a model; the lock dies with its holder."""
         folder = self.path(entry).parent

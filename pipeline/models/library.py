@@ -118,15 +118,15 @@ class Library:
         """Fetches and converts the models, by default the default ones, and returns the names of those that were not there.
 
         Raises:
-            ModelError: an unknown name, a licence not accepted (before anything is fetched), or a source that fails.
+            ModelError: an unknown name, a licence not accepted (before anything is fetched), a source that fails, or a folder
+                that cannot be written.
         """
         entries = [find(self.entries, name) for name in names] or [e for e in self.entries.values() if e.default]
         for entry in entries:
             self._require_licence(entry)
         wanted = [entry for entry in entries if entry.override is None]
-        self._cache.sweep()
-        with tempfile.TemporaryDirectory(prefix=".pull-", dir=self._cache.folder) as scratch:
-            sources = Sources(Path(scratch), self._indexes)
+        with self._cache.scratch() as scratch:
+            sources = Sources(scratch, self._indexes)
             return [entry.name for entry in wanted if self._pull(entry, sources, progress)]
 
     def status(self) -> list[ModelStatus]:

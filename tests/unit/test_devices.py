@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import onnx
@@ -10,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.cli import main
+from api.commands.processes import worker_command
 from pipeline import devices, trial
 from pipeline.errors import ModelError, SetupError
 from pipeline.models import session
@@ -82,8 +82,8 @@ def test_commands_end_before_they_begin(command: list[str], tmp_path: Path, monk
 
 def test_a_worker_process_ends_by_itself(tmp_path: Path) -> None:
     """So does one that is started again after its GPU has gone: it takes no video only to fail it."""
-    environment = {**os.environ, **BLIND, "REELSIGHT_DEVICE": "cuda"}
-    command = [sys.executable, "-m", "api.cli", "worker", "-Q", "video", "--data-dir", str(tmp_path)]
+    environment = {**os.environ, **BLIND, "REELSIGHT_DEVICE": "cuda", "REELSIGHT_DATA_DIR": str(tmp_path)}
+    command = worker_command("video", Settings(device="cuda"))
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 1
     assert "Error: REELSIGHT_DEVICE is cuda" in ended.stderr
