@@ -32,7 +32,10 @@ _OFFSETS: F32 = MEAN / DEVIATION
 
 
 def normalised(pictures: Sequence[U8]) -> F32:
-    """(N, 3, H, W) planes with ImageNet's mean and deviation taken out of pictures (H, W, 3) of RGB; see `planes.kept`."""
+    """(N, 3, H, W) planes in memory that the thread's next call of this shape overwrites (`planes.kept`).
+
+    ImageNet's mean and deviation are taken out of pictures (H, W, 3) of RGB.
+    """
     return scaled(planes(pictures), _FACTORS, _OFFSETS)
 
 

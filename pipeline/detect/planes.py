@@ -13,6 +13,8 @@ from pipeline.media.types import F32, U8
 
 KEPT = 8
 """Arrays that a thread keeps: one for each shape that the models of a pass are fed, which are few."""
+KEPT_BYTES = 24 << 20
+"""Bytes of them all: what the models of a pass are fed with frames of 16:9 is 13 MiB. Workers for images on a GPU have 16 threads."""
 LARGEST = 1 << 21
 """Numbers of the largest that is kept; those of still pictures may be many times as large, and seldom alike."""
 RGB, BGR = (0, 1, 2), (2, 1, 0)
@@ -27,7 +29,7 @@ def kept(shape: tuple[int, ...]) -> F32:
     arrays: OrderedDict[tuple[int, ...], F32] = _mine.__dict__.setdefault("arrays", OrderedDict())
     array = arrays.pop(shape, None)
     arrays[shape] = np.empty(shape, np.float32) if array is None else array
-    if len(arrays) > KEPT:
+    while len(arrays) > KEPT or sum(each.nbytes for each in arrays.values()) > KEPT_BYTES:
         arrays.popitem(last=False)
     return arrays[shape]
 

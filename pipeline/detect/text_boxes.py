@@ -116,7 +116,10 @@ class TextBoxDetector:
 
 
 def normalised(pictures: Sequence[U8]) -> F32:
-    """(N, 3, H, W) BGR, normalised as the model was trained, from pictures (H, W, 3) of RGB; see `planes.kept`."""
+    """(N, 3, H, W) BGR in memory that the thread's next call of this shape overwrites (`planes.kept`).
+
+    Made of pictures (H, W, 3) of RGB, normalised as the model was trained.
+    """
     return scaled(planes(pictures, BGR), _FACTORS, _OFFSETS)
 
 

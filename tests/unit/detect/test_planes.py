@@ -6,7 +6,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from pipeline.detect.planes import BGR, KEPT, LARGEST, kept, planes, scaled, stacked
+from pipeline.detect.planes import BGR, KEPT, KEPT_BYTES, LARGEST, kept, planes, scaled, stacked
 
 
 def test_channels_are_split_in_the_order_asked_for() -> None:
@@ -32,6 +32,16 @@ def test_memory_is_used_again_by_its_thread_and_shape_only() -> None:
 
 def test_the_large_is_not_kept() -> None:
     assert kept((LARGEST + 1,)) is not kept((LARGEST + 1,))
+
+
+def test_a_thread_keeps_few_bytes_however_large_its_shapes_are() -> None:
+    def held() -> int:
+        largest = [kept((side, LARGEST // side)) for side in (1, 2, 4, 8, 16, 32, 64)]
+        again = [kept(array.shape) for array in reversed(largest)]
+        return sum(each.nbytes for each, array in zip(again, reversed(largest), strict=True) if each is array)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert 0 < pool.submit(held).result() <= KEPT_BYTES < KEPT * LARGEST * 4
 
 
 def test_threads_never_share_memory() -> None:
