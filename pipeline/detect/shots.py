@@ -23,7 +23,8 @@ LOOK, LOOKS = 24, 2
 """Frames of a short look at one sharp step, and how many of them a block may have: more cost as much as the window."""
 SURE = 0.95
 """A short look that gives a cut at least this is believed, else the window is shown. Where short looks at made-up sequences of other
-material (cuts, flashes, light, lost frames, bursts) were this sure, the window was above the threshold of a cut as well."""
+material (cuts, flashes, light, lost frames, bursts) were this sure, the window was above the threshold of a cut as well. Chosen with
+AutoShot; another net whose file takes any number of frames is believed at the same."""
 LEAST_PROBABILITY = 0.1
 CLEAR_PROBABILITY, FADE_PROBABILITY = 0.99, 0.9
 Found = tuple[int, Values]
@@ -60,16 +61,11 @@ class ShotTransitions:
 
 @dataclass(slots=True)
 class ShotRun:
-    """One walk: keeps the thumbnails of the current window only.
-
-    Attributes:
-        seen: Blocks looked at so far, how many of them the net saw whole, and how many short looks there were.
-    """
+    """One walk: keeps the thumbnails of the current window only."""
 
     detector: ShotTransitions
     stretch: Stretch
     frame_count: int
-    seen: list[int] = field(default_factory=lambda: [0, 0, 0])
     _thumbnails: list[U8] = field(default_factory=list)
     _first: int = -1
     _block: int = -1
@@ -107,7 +103,6 @@ class ShotRun:
     def _judge(self, window: U8) -> F32:
         """(50, 2) values of the middle of a window (100, 27, 48, 3)."""
         evidence = cascade.evidence(window)
-        self.seen[0] += 1
         found = self._learned(window, evidence)
         return combined(window, evidence, found[0], found[1])[MARGIN : MARGIN + BLOCK]
 
@@ -121,7 +116,6 @@ class ShotRun:
             found = self._short_looks(window, doubtful)
             if found is not None:
                 return found
-        self.seen[1] += 1
         whole: F32 = learned(self.detector.session, window[None])[:, 0]
         return whole
 
@@ -129,7 +123,6 @@ class ShotRun:
         """What the net says around each step when it sees little more; None where that is no sure cut, or cannot be asked."""
         if self.detector.session.metadata.get("window") != "any":
             return None
-        self.seen[2] += len(steps)
         found = np.zeros((2, WINDOW), np.float32)
         starts = steps + 1 - LOOK // 2
         answers = learned(self.detector.session, around(window, starts))[..., LOOK // 4 : -LOOK // 4]

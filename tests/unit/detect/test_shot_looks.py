@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.detect import shot_cascade as cascade
-from pipeline.detect.shots import LOOK, SURE, WINDOW, ShotRun, ShotTransitions
+from pipeline.detect.shots import LOOK, SURE, WINDOW, ShotTransitions
 from pipeline.media.types import U8, Stretch
 
 STEP = 70
@@ -42,11 +42,11 @@ def lights(*steps: int, frames: int = 150) -> U8:
     return np.round(coarse * np.where(dark, 0.5, 1)[:, None, None, None]).astype(np.uint8)
 
 
-def walked(thumbnails: U8, net: Net, *, every_window: bool = False) -> tuple[ShotRun, NDArray[np.float32]]:
+def walked(thumbnails: U8, net: Net, *, every_window: bool = False) -> NDArray[np.float32]:
     run = ShotTransitions(net, every_window).open(Stretch(0, len(thumbnails)), len(thumbnails))
     found = [each for index, thumbnail in enumerate(thumbnails) for each in run.add(index, thumbnail)]
     found += list(run.finish())
-    return run, np.stack([values.values for _, values in found])
+    return np.stack([values.values for _, values in found])
 
 
 def test_a_change_of_light_is_one_sharp_doubt() -> None:
@@ -57,25 +57,23 @@ def test_a_change_of_light_is_one_sharp_doubt() -> None:
 
 def test_a_sure_short_look_is_all_the_net_is_asked() -> None:
     net = Net(SURE)
-    run, values = walked(lights(STEP), net)
+    values = walked(lights(STEP), net)
     assert net.shown == [(1, LOOK)]
-    assert run.seen == [3, 0, 1]
     assert values[STEP - 1] == pytest.approx((SURE, SURE / 2))
     assert not np.delete(values, STEP - 1, axis=0).any()
 
 
 def test_an_unsure_short_look_is_followed_by_the_whole_window() -> None:
     net = Net(SURE - 0.02)
-    run, values = walked(lights(STEP), net)
+    values = walked(lights(STEP), net)
     assert net.shown == [(1, LOOK), (1, WINDOW)]
-    assert run.seen == [3, 1, 1]
     assert values[STEP - 1, 0] == pytest.approx(SURE - 0.01)
-    np.testing.assert_array_equal(values, walked(lights(STEP), Net(SURE - 0.02, {}))[1])
+    np.testing.assert_array_equal(values, walked(lights(STEP), Net(SURE - 0.02, {})))
 
 
 def test_two_steps_of_a_block_are_looked_at_together_and_three_are_not() -> None:
     two, three = Net(1.0), Net(1.0)
-    values = walked(lights(62, 88), two)[1]
+    values = walked(lights(62, 88), two)
     walked(lights(58, 74, 90), three)
     assert two.shown == [(2, LOOK)]
     assert np.flatnonzero(values[:, 0]).tolist() == [61, 87]
@@ -91,9 +89,8 @@ def test_a_file_that_does_not_take_any_length_sees_whole_windows_only(metadata: 
 
 def test_every_window_means_whole_ones() -> None:
     net = Net(1.0)
-    run, _ = walked(lights(STEP), net, every_window=True)
+    walked(lights(STEP), net, every_window=True)
     assert net.shown == [(1, WINDOW)] * 3
-    assert run.seen == [3, 3, 0]
 
 
 def test_a_blend_gets_the_whole_window() -> None:
@@ -106,7 +103,7 @@ def test_a_blend_gets_the_whole_window() -> None:
 
 @pytest.mark.parametrize("at", [1, 12, 23, 48, 49, 50, 51, 99, 127, 138, 148])
 def test_a_step_anywhere_gets_one_value_near_ends_and_edges_of_blocks_too(at: int) -> None:
-    values = walked(lights(at), Net(1.0))[1]
+    values = walked(lights(at), Net(1.0))
     assert np.flatnonzero(values[:, 0]).tolist() == [at - 1]
 
 
