@@ -58,7 +58,7 @@ class Entry:
     Attributes:
         recipe: Name of the conversion into ONNX; "onnx" keeps the file as it is.
         rewrites: Names of the rewrites that the converted file goes through, in order.
-        revision: Raised when the recipe's output changes, so that caches are refilled.
+        revision: Raised when what the recipe or a rewrite makes changes, so that caches are refilled.
         licence: Licence of the weights, as an SPDX identifier where one exists.
         package_licence: Licence that the carrying packages declare.
         default: True where a plain pull fetches it.
@@ -85,7 +85,7 @@ class Entry:
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits that change with the published files, the recipe or the rewrites."""
+        """Twelve hexadecimal digits that change with the published files, the names of the recipe and the rewrites, or the revision."""
         parts = [self.recipe, *self.rewrites, str(self.revision), *(file.sha256 for file in self.files)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 

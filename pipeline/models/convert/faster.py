@@ -57,7 +57,9 @@ def split_single_filters(graph: Rewriting) -> None:
 
 
 def joined_residual_scales(graph: Rewriting) -> None:
-    """x + x·s as x·(1 + s), where s is the smaller: squeeze and excitation beside a shortcut looks at the picture once less."""
+    """x + x·s as x·(1 + s), whatever the shape of s: with a number per channel, as squeeze and excitation has beside a shortcut, the
+    picture is looked at once less; with one per pixel nothing is gained.
+    """
     for total in graph.nodes("Add"):
         for kept, name in (tuple(total.input), tuple(total.input)[::-1]):
             product = graph.producer(name)

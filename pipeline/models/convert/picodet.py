@@ -44,15 +44,22 @@ def picodet(raw: bytes) -> bytes:
 def expected_in_fours(graph: Rewriting) -> None:
     """The expected bin of four sides at once: a product with a vector takes ONNX Runtime six times as long."""
     for product in graph.nodes("MatMul"):
-        bins = graph.constant(product.input[1])
-        shape = graph.consumers(product.output[0])[0]
-        if bins is None or bins.ndim != 1 or shape.op_type != "Reshape":
+        bins, made = graph.constant(product.input[1]), product.output[0]
+        if bins is None or bins.ndim != 1 or bins.dtype != np.float32 or not graph.private(made):
+            continue
+        shape = graph.consumers(made)[0]
+        if shape.op_type != "Reshape" or shape.input[0] != made or not _in_rows_of_sides(graph, shape):
             continue
         out = shape.output[0]
         four = graph.add(f"{out}.four", np.array([-1, SIDES * len(bins)], np.int64))
-        apart = graph.add(f"{out}.bins", np.kron(np.eye(SIDES, dtype=np.float32), bins[:, None].astype(np.float32)))
+        apart = graph.add(f"{out}.bins", np.kron(np.eye(SIDES, dtype=np.float32), bins[:, None]))
         rows = helper.make_node("Reshape", [product.input[0], four], [f"{out}.rows"])
         graph.replace([product, shape], [rows, helper.make_node("MatMul", [rows.output[0], apart], [out])])
+
+
+def _in_rows_of_sides(graph: Rewriting, shape: onnx.NodeProto) -> bool:
+    target = graph.constant(shape.input[1])
+    return target is not None and target.tolist() == [-1, SIDES]
 
 
 def _distances(graph: onnx.GraphProto) -> list[str]:

@@ -1,18 +1,27 @@
 """The end of PP-OCR's text detector in operators that ONNX Runtime runs faster."""
 
-from typing import cast
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
 from pipeline.errors import ModelError
-from pipeline.models.convert.rewriting import Rewriting, attributes
+from pipeline.models.convert.rewriting import Floats, Rewriting, attributes, per_channel
 
 _OTHER = "the network does not end as PP-OCR's text detector does"
 _STEP = 2
 _SHUFFLED = _STEP * _STEP
+_KINDS = ["ConvTranspose", "Add", "Relu", "ConvTranspose", "Add", "Sigmoid"]
+_PLAIN = {
+    "auto_pad": b"NOTSET",
+    "dilations": [1, 1],
+    "group": 1,
+    "kernel_shape": [_STEP, _STEP],
+    "output_padding": [0, 0],
+    "pads": [0, 0, 0, 0],
+    "strides": [_STEP, _STEP],
+}
+"""All that may be said of a transposed convolution whose windows do not overlap; only the strides must be."""
 
 
 def enlarged_once(graph: Rewriting) -> None:
@@ -28,17 +37,12 @@ def enlarged_once(graph: Rewriting) -> None:
     first, second = graph.nodes("ConvTranspose")
     chain = [first, *_following(graph, first.output[0], second)]
     tail = [second, *_following(graph, second.output[0], None)]
-    if [node.op_type for node in (*chain, *tail)] != [
-        "ConvTranspose",
-        "Add",
-        "Relu",
-        "ConvTranspose",
-        "Add",
-        "Sigmoid",
-    ]:
+    if [node.op_type for node in (*chain, *tail)] != _KINDS or second.input[0] != chain[-1].output[0]:
         raise ModelError(_OTHER)
     wide, narrow = _places(graph, first), _places(graph, second)
-    sums = [np.ravel(cast("NDArray[np.float32]", graph.constant(node.input[1]))) for node in (chain[1], tail[1])]
+    if narrow.shape[1] != 1 or narrow.shape[2] != wide.shape[1]:
+        raise ModelError(_OTHER)
+    sums = [_sums(graph, chain[1], wide.shape[1]), _sums(graph, tail[1], 1)]
     places = len(wide)
     inner = np.zeros((places * _SHUFFLED, places * wide.shape[1]), np.float32)
     for place in range(places):
@@ -67,22 +71,35 @@ def enlarged_once(graph: Rewriting) -> None:
 
 
 def _following(graph: Rewriting, name: str, end: object) -> list[onnx.NodeProto]:
-    """The nodes that take each other's result, up to the given one or the model's answer."""
+    """The nodes that alone take each other's result, up to the given one; None: up to what others want as well."""
     found: list[onnx.NodeProto] = []
-    while not graph.is_output(name):
-        (node,) = graph.consumers(name)
+    while graph.private(name):
+        node = graph.consumers(name)[0]
         if node is end:
-            break
+            return found
         found.append(node)
         name = node.output[0]
+    if end is not None:
+        raise ModelError(_OTHER)
     return found
+
+
+def _sums(graph: Rewriting, node: onnx.NodeProto, channels: int) -> Floats:
+    """What an Add adds to each channel."""
+    given = graph.constant(node.input[1])
+    values = per_channel(given, channels)
+    if given is None or values is None or given.size != channels:
+        raise ModelError(_OTHER)
+    return values
 
 
 def _places(graph: Rewriting, node: onnx.NodeProto) -> NDArray[np.float32]:
     """A transposed convolution's weights as (places, filters, channels), place = 2 · row + column."""
-    weights = graph.constant(node.input[1])
+    weights, told = graph.constant(node.input[1]), attributes(node)
     shape = None if weights is None else weights.shape[2:]
-    if shape != (_STEP, _STEP) or attributes(node)["strides"] != [_STEP, _STEP] or len(node.input) != 2:
+    if shape != (_STEP, _STEP) or "strides" not in told or len(node.input) != 2:
+        raise ModelError(_OTHER)
+    if any(name not in _PLAIN or _PLAIN[name] != value for name, value in told.items()):
         raise ModelError(_OTHER)
     values = np.asarray(weights, np.float32)
     return values.transpose(2, 3, 1, 0).reshape(_SHUFFLED, values.shape[1], values.shape[0])

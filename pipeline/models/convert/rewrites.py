@@ -11,7 +11,7 @@ from pipeline.models.convert.faster import (
 )
 from pipeline.models.convert.open_nsfw import convolutions_that_pad, windows_that_pad
 from pipeline.models.convert.picodet import expected_in_fours
-from pipeline.models.convert.plain import plain
+from pipeline.models.convert.plain import known_sizes, plain
 from pipeline.models.convert.ppocr_boxes import enlarged_once
 from pipeline.models.convert.rewriting import Rewriting
 
@@ -35,6 +35,8 @@ def rewritten(raw: bytes, names: Iterable[str]) -> bytes:
 
 def _plain(graph: Rewriting) -> None:
     graph.become(plain(graph.finish()))
+    if known_sizes(graph):
+        graph.become(plain(graph.finish()))
 
 
 REWRITES: Mapping[str, Callable[[Rewriting], None]] = {

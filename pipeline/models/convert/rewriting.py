@@ -6,7 +6,7 @@ does not recognise.
 Source: ONNX Runtime, `core/optimizer/nchwc_transformer.cc`, and profiles of the models by operator.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from pipeline.errors import ModelError
+
 Floats = NDArray[np.float32]
 
 BLOCK = 16
 """Channels in a block where the processor has AVX-512; 8 elsewhere, which divides it."""
+_ONNX = ("", "ai.onnx")
+"""The names of ONNX's own operators."""
 
 
 class Rewriting:
@@ -56,8 +60,8 @@ class Rewriting:
         return next((node for node in self._nodes if name in node.output), None)
 
     def consumers(self, name: str) -> list[onnx.NodeProto]:
-        """The nodes that take a tensor."""
-        return [node for node in self._nodes if name in node.input]
+        """The nodes that take a tensor, themselves or in a graph within them."""
+        return [node for node in self._nodes if name in _taken(node)]
 
     def is_output(self, name: str) -> bool:
         """Whether the model answers with this tensor."""
@@ -65,7 +69,7 @@ class Rewriting:
 
     def private(self, name: str) -> bool:
         """Whether one node alone takes the tensor, and the model does not answer with it."""
-        return not self.is_output(name) and sum([*node.input].count(name) for node in self._nodes) == 1
+        return not self.is_output(name) and sum(_taken(node).count(name) for node in self._nodes) == 1
 
     def add(self, name: str, values: NDArray[np.generic]) -> str:
         """A new constant, and its name, made unique."""
@@ -83,11 +87,12 @@ class Rewriting:
 
     def _needed(self) -> list[onnx.NodeProto]:
         """The nodes that lead to answers, each behind those whose results it takes."""
-        makers = {name: place for place, node in enumerate(self._nodes) for name in node.output}
+        makers = {name: place for place, node in enumerate(self._nodes) for name in node.output if name}
         done: dict[int, None] = {}
         waiting = [makers[value.name] for value in reversed(self.graph.output) if value.name in makers]
         while waiting:
-            missing = [makers[n] for n in self._nodes[waiting[-1]].input if n in makers and makers[n] not in done]
+            wanted = _taken(self._nodes[waiting[-1]])
+            missing = [makers[name] for name in wanted if name in makers and makers[name] not in done]
             waiting.extend(missing)
             if not missing:
                 done.setdefault(waiting.pop())
@@ -97,20 +102,52 @@ class Rewriting:
         return next(place for place, node in enumerate(self._nodes) if node is sought)
 
     def finish(self) -> bytes:
-        """The checked ONNX file, without nodes and constants that lead to no answer."""
+        """The checked ONNX file, without nodes, constants and operator sets that lead to no answer.
+
+        Raises:
+            ModelError: the network was of a kind that a rewrite does not suit.
+        """
         nodes = self._needed()
-        used = {name for node in nodes for name in node.input} | {value.name for value in self.graph.output}
+        used = {name for node in nodes for name in _taken(node)} | {value.name for value in self.graph.output}
         tensors = [tensor for name, tensor in self._initial.items() if name in used]
         inputs = [value for value in self.graph.input if value.name not in self._initial]
         fresh = helper.make_graph(nodes, self.graph.name, inputs, self.graph.output, tensors)
         self.graph.CopyFrom(fresh)
-        onnx.checker.check_model(self.model, full_check=True)
+        self._forget_domains({node.domain for node in _all_nodes(self.graph)})
+        try:
+            onnx.checker.check_model(self.model, full_check=True)
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            raise ModelError(f"the network cannot be rewritten: {error}") from error
         return bytes(self.model.SerializeToString())
+
+    def _forget_domains(self, used: set[str]) -> None:
+        """What wrote the file may name every operator set that it knows; a runtime that lacks one then refuses the file."""
+        for opset in [each for each in self.model.opset_import if each.domain not in {*used, *_ONNX}]:
+            self.model.opset_import.remove(opset)
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     """The values of a node's attributes by name."""
     return {each.name: helper.get_attribute_value(each) for each in sorted(node.attribute, key=lambda each: each.name)}
+
+
+def _within(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    """The graphs that a node carries, as loops and branches do."""
+    return [graph for each in node.attribute for graph in (*([each.g] if each.HasField("g") else []), *each.graphs)]
+
+
+def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for inner in _within(node):
+            yield from _all_nodes(inner)
+
+
+def _taken(node: onnx.NodeProto) -> list[str]:
+    """What a node takes, with all that the graphs within it name; an optional input that is not given has no name."""
+    inner = [name for graph in _within(node) for each in graph.node for name in _taken(each)]
+    answers = [value.name for graph in _within(node) for value in graph.output]
+    return [name for name in (*node.input, *inner, *answers) if name]
 
 
 def per_channel(values: NDArray[np.generic] | None, channels: int) -> Floats | None:
