@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     decode_stall_s: float = 60.0
     """A decoder that delivers no frame for this long fails the job."""
     worker_memory_mb: int = 8192
-    """MiB of address space that a worker child may take beyond what it starts with and 72 for each thread, models included; 0: no limit."""
+    """MiB of address space that a worker child may take beyond its start and 72 per inferring thread, models included; 0: no limit."""
 
     image_timeout_s: int = Field(default=30, ge=1)
     """How long an operation on an image may take, its wait for a worker included; longer ones answer `ThrottlingException`."""

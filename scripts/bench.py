@@ -3,6 +3,7 @@
 
     scripts/bench.py VIDEO [--analyses labels,faces,segments] [--repeat 3] [--json FILE [--write]]
     scripts/bench.py VIDEO --peers [--only opencv,rapidocr,…] [--seconds 10] [--most-s 15] [--repeat 3] [--json FILE [--write]]
+    scripts/bench.py --from FILE [--write]
 
 floor = max(decode, inference) on the cores granted. Decode is the fastest of one and of all threads for just the frames somebody looks at;
 inference is the time inside the models for just the calls that were made: calls one after the other with all cores each, or the time of
@@ -12,18 +13,18 @@ figures are medians. Machines are noisy: read the ratios, not the seconds.
 With `--peers`, how many times the wall and processor time of ours the script that people write and the packages that they use take for the
 same video: in an environment of its own, models loaded before, likewise in fresh processes by turns.
 
-FILE holds the reports of all videos that were measured with it; `--write` makes of them the tables in docs/performance.md.
+FILE holds the reports of all videos that were measured with it, of one of both kinds; `--write` makes of them the tables in
+docs/performance.md. `--from` shows or writes the tables again without measuring.
 """
-
-import sys
 
 import in_venv
 
-in_venv.enter(*(in_venv.PEERS if "--peers" in sys.argv else ()))
+in_venv.enter(*(in_venv.PEERS if in_venv.asked("--peers") else ()))
 
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import statistics
 import time
@@ -49,43 +50,67 @@ from pipeline.media.types import Stretch
 from pipeline.models.threads import cores
 from pipeline.models.types import Models
 from pipeline.run import Lanes
-from scripts import floor_table, pulled
+from scripts import bench_reports, floor_table, pulled
 from scripts.bench_peers import command
 from scripts.timed_models import TimedModels
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video", type=Path)
+    parser = options()
+    arguments = parser.parse_args()
+    logs.configure("WARNING", "console")
+    if arguments.source:
+        if arguments.video or arguments.json or arguments.peers:
+            parser.error("--from: FILE says what was measured; give no video, --json or --peers beside it")
+        bench_reports.again(parser, arguments.source, arguments.write)
+        return
+    reports = checked(parser, arguments)
+    if arguments.peers:
+        command.compare(parser, arguments, alone, reports)
+    else:
+        compare(parser, arguments, reports)
+
+
+def options() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("video", type=Path, nargs="?")
     parser.add_argument("--analyses", default=",".join(o.analysis for o in OPERATIONS.values()))
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path, help="where reports are kept, by video")
-    parser.add_argument("--write", action="store_true", help="write the tables of all videos in --json FILE")
+    parser.add_argument(
+        "--from", dest="source", type=Path, help="a FILE of reports: measure nothing, show their tables"
+    )
+    parser.add_argument("--write", action="store_true", help="write the tables of all videos in FILE")
     command.add_to(parser)
-    arguments = parser.parse_args()
-    logs.configure("WARNING", "console")
+    return parser
+
+
+def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The reports kept so far; ends the script where something could not be measured, or not be kept afterwards."""
+    if not arguments.video:
+        parser.error("give a VIDEO to measure, or --from FILE")
     if not arguments.video.is_file():
         parser.error(f"{arguments.video} is not a file")
     if arguments.repeat < 1:
         parser.error(f"--repeat: at least 1, not {arguments.repeat}")
     if arguments.write and not arguments.json:
         parser.error("--write: what it writes is what --json FILE holds; give both")
-    reports = kept(parser, arguments.json)
-    if arguments.peers:
-        command.compare(parser, arguments, alone, reports)
-        return
+    kind = bench_reports.PEERS if arguments.peers else bench_reports.FLOOR
+    return bench_reports.kept(parser, arguments.json, kind, arguments.write)
+
+
+def compare(parser: argparse.ArgumentParser, arguments: argparse.Namespace, reports: dict[str, Any]) -> None:
+    """Measures a run and its floor, prints, and keeps the report with the others."""
     known = {operation.analysis: operation.name for operation in OPERATIONS.values()}
     if unknown := set(arguments.analyses.split(",")) - set(known):
         parser.error(f"no analyses are called {', '.join(sorted(unknown))}; choose from {', '.join(known)}")
     names = [known[name] for name in arguments.analyses.split(",")]
     pulled.complete(names)
-    phases = {"decode": decode, "inference": inference, "actual": actual}
-    measured: dict[str, list[dict[str, Any]]] = {phase: [] for phase in phases}
-    for _ in range(arguments.repeat):
-        for phase, function in phases.items():
-            measured[phase].append(alone(function, arguments.video, names))
-    report = summary(arguments.video, names, {phase: median(runs) for phase, runs in measured.items()})
+    report = measured(arguments.video, names, arguments.repeat)
     print("\n".join(lines(report)))
     if arguments.json:
         reports[report["video"]] = report
@@ -94,21 +119,16 @@ def main() -> None:
         floor_table.write(reports)
 
 
-def kept(parser: argparse.ArgumentParser, path: Path | None) -> dict[str, Any]:
-    """The reports of earlier videos, by name."""
-    if path is None:
-        return {}
-    if not path.parent.is_dir():
-        parser.error(f"--json: there is no folder {path.parent}")
-    if not path.is_file():
-        return {}
-    try:
-        reports = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        parser.error(f"--json: {path} holds no JSON: {error}")
-    if not isinstance(reports, dict) or not all(isinstance(report, dict) for report in reports.values()):
-        parser.error(f"--json: {path} holds something else than reports by video; name another file")
-    return reports
+def measured(video: Path, names: list[str], repeat: int) -> dict[str, Any]:
+    """The report of so many rounds."""
+    phases = {"decode": decode, "inference": inference, "actual": actual}
+    runs: dict[str, list[dict[str, Any]]] = {phase: [] for phase in phases}
+    before = os.getloadavg()[0]
+    for _ in range(repeat):
+        for phase, function in phases.items():
+            runs[phase].append(alone(function, video, names))
+    report = summary(video, names, {phase: median(of) for phase, of in runs.items()})
+    return {**report, "rounds": repeat, "load": (before, os.getloadavg()[0])}
 
 
 def alone(function: Any, *arguments: Any) -> dict[str, Any]:

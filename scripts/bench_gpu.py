@@ -21,7 +21,6 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from pipeline.media.limits import DecodeDevice
 from pipeline.models.library import Library
 from pipeline.models.placement import Device
 from pipeline.models.threads import cores
-from scripts import pulled
+from scripts import gpu_arguments, pulled
 from scripts.bench_models import drawn
 from scripts.gpu_figures import WAYS, models_table, runs_table
 from scripts.gpu_runs import compared, one_run, placed, require
@@ -40,7 +39,7 @@ from scripts.gpu_runs import compared, one_run, placed, require
 
 def main() -> None:
     """Measures and prints."""
-    arguments = _arguments()
+    arguments = gpu_arguments.parsed(__doc__)
     logs.configure("WARNING", "console")
     devices: list[Device] = ["cuda", *(["tensorrt"] if arguments.tensorrt else [])]  # type: ignore[list-item]
     decoders = require(devices)
@@ -54,25 +53,6 @@ def main() -> None:
     print(f"\n{report['cores']} cores, load {report['load']:.1f}")
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("video", type=Path)
-    parser.add_argument("--analyses", default="labels,faces,persons,text,moderation,segments")
-    parser.add_argument("--model", nargs="+")
-    parser.add_argument("--batches", nargs="+", type=int, default=(1, 8))
-    parser.add_argument("--tensorrt", action="store_true")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    if not arguments.video.is_file():
-        parser.error(f"{arguments.video} is not a file")
-    known = {operation.analysis for operation in OPERATIONS.values()}
-    if unknown := set(arguments.analyses.split(",")) - known:
-        parser.error(f"no analyses are called {', '.join(sorted(unknown))}; choose from {', '.join(sorted(known))}")
-    return arguments
 
 
 def measured(libraries: Mapping[str, Library], how: argparse.Namespace) -> Iterator[dict[str, Any]]:

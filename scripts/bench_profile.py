@@ -4,16 +4,14 @@
     scripts/bench_profile.py VIDEO [--analyses labels,faces,…] [--seconds 10] [--svg FILE] [--json FILE] [--write]
 
 One process analyses the video as a worker does, with its models loaded and a first run done before. Time is that of the threads' own
-clocks, so other programs on the machine hardly disturb it; the rows add up to the processor time of the process. `--svg` draws a flame
+clocks, so other programs on the machine hardly disturb it; what no step counts is a row of its own. `--svg` draws a flame
 graph of a further run with py-spy, from the environment of `scripts/bench.py --peers`; models are calls in it, without their nodes.
 `--write` puts the table into docs/performance.md.
 """
 
-import sys
-
 import in_venv
 
-in_venv.enter(*(in_venv.PEERS if "--svg" in sys.argv else ()))
+in_venv.enter(*(in_venv.PEERS if in_venv.asked("--svg") else ()))
 
 import argparse
 import json
@@ -44,7 +42,9 @@ KNOWN = {operation.analysis: operation.name for operation in OPERATIONS.values()
 
 def main() -> None:
     """Measures, prints, draws and writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
     parser.add_argument("video", type=Path)
     parser.add_argument("--analyses", default=",".join(KNOWN))
     parser.add_argument("--seconds", type=float, help="only so much of the video's beginning")
@@ -53,16 +53,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"put the table into docs/{PAGE.name}")
     arguments = parser.parse_args()
     logs.configure("WARNING", "console")
-    wanted = arguments.analyses.split(",")
-    if unknown := set(wanted) - set(KNOWN):
-        parser.error(f"no analyses are called {', '.join(sorted(unknown))}; choose from {', '.join(KNOWN)}")
-    if not arguments.video.is_file():
-        parser.error(f"{arguments.video} is not a file")
-    for path in filter(None, (arguments.svg, arguments.json)):
-        if not path.parent.is_dir():
-            parser.error(f"there is no folder {path.parent} for {path.name}")
-    if arguments.seconds is not None and not arguments.seconds > 0:
-        parser.error(f"--seconds: more than 0, not {arguments.seconds}")
+    wanted = checked(parser, arguments)
     try:
         found = measured(arguments, {KNOWN[name]: OPERATIONS[KNOWN[name]].minimal for name in wanted})
     except (ReelsightError, RuntimeError) as error:
@@ -73,6 +64,30 @@ def main() -> None:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if arguments.write:
         PAGE.write_text(between(PAGE.read_text("utf-8"), BEGIN, END, told), encoding="utf-8")
+
+
+def checked(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[str]:
+    """The analyses that are wanted; ends the script where something could not be measured, or not be kept afterwards."""
+    wanted: list[str] = arguments.analyses.split(",")
+    if unknown := set(wanted) - set(KNOWN):
+        parser.error(f"no analyses are called {', '.join(sorted(unknown))}; choose from {', '.join(KNOWN)}")
+    if not arguments.video.is_file():
+        parser.error(f"{arguments.video} is not a file")
+    for path in filter(None, (arguments.svg, arguments.json)):
+        if not path.parent.is_dir():
+            parser.error(f"there is no folder {path.parent} for {path.name}")
+        if path.is_dir():
+            parser.error(f"{path} is a folder, not a file")
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        parser.error(f"--seconds: more than 0, not {arguments.seconds}")
+    try:
+        if arguments.svg:
+            flame.program()
+        if arguments.write:
+            between(PAGE.read_text("utf-8"), BEGIN, END, "")
+    except (RuntimeError, ValueError) as error:
+        parser.error(str(error))
+    return wanted
 
 
 def measured(arguments: argparse.Namespace, requests: Mapping[str, Parameters]) -> dict[str, Any]:

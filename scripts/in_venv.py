@@ -16,6 +16,11 @@ PEERS = ("bench", ".venv-peers")
 """Where packages run that Reelsight is compared with: what they depend on stays out of `.venv`."""
 
 
+def asked(option: str) -> bool:
+    """Whether the running script was called with an option, as `--option` or `--option=VALUE`."""
+    return any(word == option or word.startswith(f"{option}=") for word in sys.argv[1:])
+
+
 def enter(extras: str = "", folder: str = ".venv") -> None:
     """Continues the running script in `.venv`, or another folder, with these extras; does nothing where it already runs there."""
     venv = ROOT / folder

@@ -13,6 +13,11 @@ def replaced(present: str, head: str, table: str) -> str:
     return before + table + "".join(rows[after:])
 
 
+def in_cell(text: str) -> str:
+    """Text that was not written for a page, on one line and without what ends a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def between(present: str, begin: str, end: str, content: str) -> str:
     """The page `present` with `content` between two lines that it holds.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 from redis.exceptions import RedisError
 
+from pipeline.devices import PATIENCE_S
 from pipeline.liveness import Register, Sign
 from pipeline.redis_client import redis_of
 from pipeline.settings import Settings
@@ -16,13 +17,20 @@ from pipeline.settings import Settings
 ANSWER_S = 0.5
 """Whoever watches has other things to do than to wait for a broker."""
 START_S = 300.0
-"""A worker that starts may load models for so long before its first sign."""
+"""A worker that starts may load models for so long before its first sign; where it tries devices first, so much longer as that may take."""
 BUILD_S = 3600.0
 """So long where TensorRT builds an engine for each of them first."""
 RECONNECT_S = 45.0
 """After the broker was away: Celery's pauses between its tries to connect grow to half a minute."""
 
 log = structlog.get_logger()
+
+
+def start_patience_s(settings: Settings) -> float:
+    """How long a worker with these settings may take to its first sign of life."""
+    if settings.device == "tensorrt":
+        return BUILD_S
+    return START_S if settings.device == settings.decode_device == "cpu" else START_S + PATIENCE_S
 
 
 @dataclass(slots=True)
@@ -99,7 +107,7 @@ class Watch:
         if sign is not None:
             seen.look(sign, now)
         if seen.sign is None:
-            patience = BUILD_S if self._settings.device == "tensorrt" else START_S
+            patience = start_patience_s(self._settings)
             late = now - seen.since > patience
             return f"it has given no sign of life in {patience:.0f} s" if late else None
         silent_s = self._settings.silent_s

@@ -24,6 +24,6 @@ def detecting_threads(settings: Settings) -> int:
 
 
 def address_limit(settings: Settings, taken: int) -> int:
-    """Bytes of address space that a worker child may take which has taken so many; on many cores threads alone need much of it."""
+    """Bytes of address space that a worker child may take which has taken so many; on many cores threads that infer need much of it."""
     threads = inference_threads(settings.threads, settings.concurrency)
     return taken + settings.worker_memory_mb * 1024**2 + threads * ADDRESSES_OF_THREAD

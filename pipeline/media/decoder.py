@@ -10,7 +10,6 @@ from time import monotonic
 
 import av
 import numpy as np
-from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
@@ -84,7 +83,11 @@ class Decoder:
         self._wanted_pts = frozenset(index.pts[wanted].tolist())
         self._last_progress = monotonic()
         self._closing = ExitStack()
+        self._accelerator = None if care else accelerator(limits.device, media.codec)
+        self._is_told = self._accelerator is None
         self._open()
+        if care:
+            tell_careful(limits.device, self._codec)
 
     def close(self) -> None:
         """Closes the file."""
@@ -107,13 +110,10 @@ class Decoder:
 
     def _open(self) -> None:
         self._closing.close()
-        device = None if self._care else accelerator(self._limits.device, self._media.codec)
-        self._container = self._opened(device)
+        self._container = self._opened()
         self._stream: VideoStream = self._container.streams[self._media.stream_index]  # type: ignore[assignment]
         self._codec = self._stream.codec_context
-        if self._care:
-            tell_careful(self._limits.device, self._codec)
-        if device is not None and not self._codec.is_hwaccel:
+        if self._accelerator is not None and not self._codec.is_hwaccel:
             raise SetupError(f"FFmpeg does not decode {self._media.codec} on {self._limits.device} as it was told to.")
         # What is shown of damaged pictures depends on the threads.
         threads = 1 if self._care else threads_for(self._wanted, self._limits.threads)
@@ -124,13 +124,12 @@ class Decoder:
         self._place = self._passed = _NEVER
         self._at_start = True
         self._begins_anew = False
-        self._is_told = not self._codec.is_hwaccel
 
-    def _opened(self, device: HWAccel | None) -> InputContainer:
+    def _opened(self) -> InputContainer:
         try:
-            return self._closing.enter_context(opened(self._path, self._limits, device))
+            return self._closing.enter_context(opened(self._path, self._limits, self._accelerator))
         except MediaError:
-            if device is not None:  # the probe could open the file: the device may have gone since
+            if self._accelerator is not None:  # the probe could open the file: the device may have gone since
                 require_anew(self._limits.device)
             raise
 
@@ -222,10 +221,10 @@ class Decoder:
         try:
             pictures = self._codec.decode(packet)
         except av.FFmpegError as error:
-            require_damage(error)
-            if is_its_fault(self._codec, error):
+            if is_its_fault(self._limits.device, self._codec, error):
                 tell_failed(self._limits.device, self._codec, error)
                 raise Doubt from error
+            require_damage(error)
             pictures = []  # the frame is missing, the next may be whole
         self._note(pictures)
         return pictures

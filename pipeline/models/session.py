@@ -65,8 +65,11 @@ class OnnxSession:
                 )
         except Exception as error:
             # ONNX Runtime's exceptions share no base but Exception
-            reason = f"{_reason(placement)}; {ADVICE}" if placement.on_gpu else ""
-            raise ModelError(f"model {name} cannot be loaded on {placement.device}: {error}{reason}") from error
+            reason = _reason(placement) if placement.on_gpu else ""
+            advice = (
+                f"{reason}; {ADVICE}" if reason else ""
+            )  # a broken file, or memory, is not mended by another package
+            raise ModelError(f"model {name} cannot be loaded on {placement.device}: {error}{advice}") from error
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         self.nodes: Mapping[str, int] = {}
         self._check_place()

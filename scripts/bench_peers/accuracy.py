@@ -38,9 +38,11 @@ def shown(group: str) -> tuple[str, str, str]:
     rows, names = FIGURES[group.partition(" ")[0]]
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))["figures"]
     theirs = [
-        " / ".join(recorded[known][name] for name in names) for known in (group, group + EVERY) if known in recorded
+        label + " / ".join(recorded[known][name] for name in names)
+        for known, label in ((group, ""), (group + EVERY, "on every frame "))
+        if known in recorded
     ]
-    return "; ".join(rows), " / ".join(map(ours, rows)), ", on every frame ".join(theirs) or UNKNOWN
+    return "; ".join(rows), " / ".join(map(ours, rows)), ", ".join(theirs) or UNKNOWN
 
 
 def ours(row: str) -> str:

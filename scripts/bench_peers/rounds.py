@@ -137,7 +137,8 @@ def _measure(phase: Phase, number: int, runs: Runs, left_out: dict[str, str], al
     except Exception as error:
         if phase.contender == "ours":
             raise
-        left_out[phase.contender] = f"it failed: {type(error).__name__}: {error}"
+        left_out[phase.contender] = f"it failed: {type(error).__name__}"  # the message may tell of this machine
+        said += f": {left_out[phase.contender]}: {error}"
         runs.drop(phase.contender)
     else:
         runs.add(phase.contender, phase.part, figures)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scripts.bench_peers import roster
 from scripts.bench_peers.report import DECODE_GOAL
 
 MOST_STAGES = 6
@@ -40,13 +41,13 @@ def _scripts(scripts: Mapping[str, Any]) -> Iterator[str]:
 def _packages(packages: Mapping[str, Any]) -> Iterator[str]:
     if packages:
         yield "One analysis against a package"
-    for it in packages.values():
+    for peer, it in packages.items():
         yield f"  {it['subject']}: {it['title']}; its documentation shows it {it['shows']}"
         for name, way in it["ways"].items():
             looks = f"{way['looks']:.0f} of {it['frames']:.0f}{'' if way['is_measured'] else ', computed'}"
             goal = f"  goal {_met(way['wall_ratio'], way['cpu_ratio'], it['goal'])}" if name == it["counts"] else ""
             yield _ratios(f"    {name} ({looks}): ours", way) + goal
-        row, mine, theirs = it["accuracy"]
+        row, mine, theirs = roster.scored(peer)
         yield f"    {row}: {mine} | {theirs}" if row else "    accuracy: not scored"
 
 

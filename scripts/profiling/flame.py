@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 
 RATE_HZ = 100
 MOST_BYTES = 400_000
-_BEGUN_S = 30.0
+_BEGUN_S, _DRAWN_S = 30.0, 60.0
 _PR_SET_PTRACER, _ANYONE = 0x59616D61, -1
 _FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?(?:[/\\][\w.+@-]+)+[/\\](?=[\w.+@-]+\.(?:py|pyx|so)\b)")
 """Folders before the name of a file with code."""
@@ -28,7 +28,7 @@ def drawn(svg: Path, title: str) -> Iterator[None]:
     """Draws what is done inside; SVG of less than `MOST_BYTES`.
 
     Raises:
-        RuntimeError: py-spy cannot watch this process, or the picture is too large.
+        RuntimeError: py-spy is not there, cannot watch this process, or does not draw; or the picture is too large.
     """
     _allow_watching()
     with tempfile.TemporaryDirectory() as folder:
@@ -37,8 +37,9 @@ def drawn(svg: Path, title: str) -> Iterator[None]:
         try:
             yield
         finally:
-            watcher.send_signal(signal.SIGINT)  # it draws then
-            watcher.wait(60)
+            ended = _ended(watcher)
+        if not ended:
+            raise RuntimeError(f"py-spy did not draw within {_DRAWN_S:g} s")
         if not picture.is_file():
             raise RuntimeError(f"py-spy drew nothing: {Path(folder, 'said').read_text(errors='replace').strip()}")
         content = anonymous(picture.read_text(encoding="utf-8"), title)
@@ -47,6 +48,18 @@ def drawn(svg: Path, title: str) -> Iterator[None]:
             f"the flame graph has {len(content.encode())} bytes, {MOST_BYTES} are allowed; choose a shorter video"
         )
     svg.write_text(content, encoding="utf-8")
+
+
+def program() -> str:
+    """Where py-spy is: beside this Python, or wherever the shell finds it.
+
+    Raises:
+        RuntimeError: nowhere.
+    """
+    found = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
+    if found is None:
+        raise RuntimeError("there is no py-spy to draw a flame graph; install it: scripts/setup bench .venv-peers")
+    return found
 
 
 def anonymous(svg: str, title: str) -> str:
@@ -70,14 +83,38 @@ def _watching(picture: Path, said: Path) -> "subprocess.Popen[bytes]":
     Raises:
         RuntimeError: it cannot.
     """
-    program = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or "py-spy"
-    command = [program, "record", "--pid", str(os.getpid()), "--format", "flamegraph", "--output", str(picture)]
+    command = [program(), "record", "--pid", str(os.getpid()), "--format", "flamegraph", "--output", str(picture)]
     with said.open("wb") as told:
         watcher = subprocess.Popen([*command, "--rate", str(RATE_HZ), "--function"], stdout=told, stderr=told)
+    try:
+        _wait_until_it_samples(watcher, said)
+    except BaseException:
+        _kill(watcher)
+        raise
+    return watcher
+
+
+def _wait_until_it_samples(watcher: "subprocess.Popen[bytes]", said: Path) -> None:
     until = time.monotonic() + _BEGUN_S
     while "Sampling process" not in said.read_text(errors="replace"):
         if watcher.poll() is not None or time.monotonic() > until:
-            watcher.kill()
             raise RuntimeError(f"py-spy did not begin: {said.read_text(errors='replace').strip()}")
         time.sleep(0.05)
-    return watcher
+
+
+def _ended(watcher: "subprocess.Popen[bytes]") -> bool:
+    """Whether py-spy draws and ends when it is told to; it is gone afterwards in any case."""
+    watcher.send_signal(signal.SIGINT)  # it draws then
+    try:
+        watcher.wait(_DRAWN_S)
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        _kill(watcher)
+    return True
+
+
+def _kill(watcher: "subprocess.Popen[bytes]") -> None:
+    """Ends py-spy if it has not ended."""
+    watcher.kill()
+    watcher.wait()

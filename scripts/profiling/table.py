@@ -1,4 +1,4 @@
-"""Where the processor time of a run went, as a table; its rows add up to what the process took."""
+"""Where the processor time of a run went, as a table; what no step counts is a row of its own."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

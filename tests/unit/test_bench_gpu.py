@@ -1,10 +1,12 @@
 """What the comparison with a GPU says, and that it measures nothing where there is none."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pipeline.models.session import OnnxSession
-from scripts import gpu_runs
+from scripts import gpu_arguments, gpu_runs
 from scripts.gpu_figures import WAYS, models_table, runs_table
 from tests.support.models import adding
 
@@ -47,3 +49,42 @@ def test_without_a_gpu_nothing_is_measured(monkeypatch: pytest.MonkeyPatch, caps
         gpu_runs.require(["cuda"])
     assert ended.value.code == gpu_runs.NO_DEVICE
     assert "There is nothing to measure: REELSIGHT_DEVICE is cuda" in capsys.readouterr().err
+
+
+@pytest.fixture
+def video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Something that passes for a video; where it is, there are no models."""
+    monkeypatch.setenv("REELSIGHT_MODELS_DIR", str(tmp_path / "models"))
+    (tmp_path / "clip.mp4").touch()
+    return str(tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--batches", "4", "0"], "argument --batches: at least 1, not 0"),
+        (["--batches", "many"], "argument --batches: invalid count value: 'many'"),
+        (["--rounds", "0"], "argument --rounds: at least 1, not 0"),
+        (["--repeat", "-1"], "argument --repeat: at least 1, not -1"),
+        (["--model", "labels-none"], "no models are called labels-none; `reelsight models list`"),
+        (["--model", "face-yunet"], "not to be used here: face-yunet; `reelsight models pull`"),
+        (["--analyses", "labels,lables"], "no analyses are called lables; choose from"),
+        (["--json", "."], "--json: . is a folder"),
+        (["--json", "nowhere/figures.json"], "--json: there is no folder nowhere"),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_anything_is_measured(
+    given: list[str], said: str, video: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        gpu_arguments.parsed("", [video, *given])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_to_be_measured(video: str, tmp_path: Path) -> None:
+    given = [video, "--batches", "2", "16", "--rounds", "3", "--json", str(tmp_path / "figures.json"), "--tensorrt"]
+    found = gpu_arguments.parsed("", given)
+    assert (found.batches, found.rounds, found.repeat, found.tensorrt) == ([2, 16], 3, 3, True)
+    assert (found.video, found.json) == (Path(video), tmp_path / "figures.json")
+    assert not found.model

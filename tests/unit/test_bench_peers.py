@@ -1,5 +1,7 @@
 """The comparison with packages: its arithmetic, its order, and what it says of a package that is not there."""
 
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,26 +10,12 @@ import pytest
 
 from pipeline.catalog import OPERATIONS
 from pipeline.models.library import Library
-from scripts import floor_table
-from scripts.bench_peers import accuracy, roster, rounds, table, written
+from scripts.bench_peers import accuracy, packages, roster, rounds, table
 from scripts.bench_peers.pictures import READERS
 from scripts.bench_peers.report import ALL_FRAMES, OUR_STEP, Runs, every, on_every_frame, report, summed, versus
 from scripts.bench_peers.rounds import Phase, measured
-from scripts.made_table import between
-
-ABOUT = {
-    "video": "clip.mp4",
-    "length_s": 4.0,
-    "frames": 100,
-    "size": "64×48",
-    "cores": 2,
-    "load": (0.5, 1.5),
-    "rounds": 3,
-}
-
-
-def seconds(wall: float, cpu: float, **others: Any) -> dict[str, Any]:
-    return {"wall_s": wall, "cpu_s": cpu, **others}
+from tests.support.compared import ABOUT, LOOK, of_script, of_text, seconds
+from tests.support.small_video import write_video
 
 
 def test_ratios_are_taken_round_by_round() -> None:
@@ -55,13 +43,7 @@ def test_a_look_at_every_frame_costs_what_each_look_cost() -> None:
 
 
 def test_decode_work_and_goals_of_the_script() -> None:
-    runs = Runs()
-    items = dict.fromkeys(OPERATIONS, 7)
-    runs.add("ours", "all", seconds(2, 4, frames=100, items=items, stages={"decode": 0.5, "detect objects-200ms": 1.5}))
-    for name in OPERATIONS:
-        job = seconds(1, 1, frames=100, items=7, looks=9, decode_s=0.1, prepare_s=0.2, detect_s=0.7)
-        runs.add("pyav", name, job)
-    made = report(ABOUT, runs, {"nudenet": "no module nudenet"})
+    made = report(ABOUT, of_script(), {"nudenet": "no module nudenet"})
     script = made["script"]["pyav"]
     assert (script["frames"], script["ours_frames"], script["decode_ratio"]) == (800, 100, 8)
     assert (script["wall_ratio"], script["cpu_ratio"]) == (4, 2)
@@ -70,19 +52,6 @@ def test_decode_work_and_goals_of_the_script() -> None:
     assert "8.00 times, goal 8: met" in told
     assert "all: detect objects-200ms 1.50, decode 0.50 s" in told
     assert "nudenet: no module nudenet" in told
-
-
-LOOK = {"frames": 100, "looks": 10, "look_s": 2, "look_cpu_s": 3, "items": 5}
-
-
-def of_text(every_frame: bool = False) -> Runs:
-    """Runs of ours and of rapidocr, which its documentation shows single pictures."""
-    runs = Runs()
-    runs.add("ours", "text", seconds(2, 4, frames=100, items={}, stages={}))
-    runs.add("rapidocr", "text", seconds(3, 4, **LOOK))
-    if every_frame:
-        runs.add("rapidocr", every("text"), seconds(30, 40, **(LOOK | {"looks": 100})))
-    return runs
 
 
 def test_a_package_is_set_beside_its_accuracy_and_ours() -> None:
@@ -114,32 +83,6 @@ def test_a_package_whose_documentation_shows_it_videos_is_judged_on_every_frame(
     assert "goal 2: met" in judged
 
 
-def test_the_tables_of_the_documentation_are_made_of_the_reports() -> None:
-    reports = {"a.mp4": report(ABOUT, of_text(), {"nudenet": "no module"}), "b.mp4": report(ABOUT, of_text(True), {})}
-    made = list(written.lines(reports))
-    (row,) = [line for line in made if line.startswith("| text |")]
-    assert "| **1.5 (1)** | ≈ 10 (7.8) | **1.5 (1)** | 15 (10) |" in row
-    assert "* nudenet: no module" in made
-    page = f"before\n{written.BEGIN}\nold\n{written.END}after\n"
-    assert between(page, written.BEGIN, written.END, "new\n") == f"before\n{written.BEGIN}\nnew\n\n{written.END}after\n"
-    with pytest.raises(ValueError, match="no place"):
-        between("a page without marks", written.BEGIN, written.END, "new")
-
-
-def test_the_documentation_has_a_place_for_them() -> None:
-    page = accuracy.TABLE.read_text(encoding="utf-8")
-    assert page.count(written.BEGIN) == page.count(written.END) == 1
-
-
-def test_a_row_says_how_far_a_run_is_from_its_floor() -> None:
-    real = {"length_s": 10.0, "wall_s": 2.5, "cpu_s": 4.0, "peak_bytes": 1.2e9}
-    floor = {"video": "a.mp4", "cores": 2, "decode": {"decode_s": 0.1}, "inference": {"inference_s": 2.0}}
-    made = floor_table.lines({"a.mp4": {**floor, "actual": real, "ratio_to_floor": 1.25}})
-    assert made[-1] == "| a.mp4, 10 s | 100 × | 5 × | 4 × | 1.25 | 1.60 of 2 | 1,200 MB |"
-    page = floor_table.PAGE.read_text(encoding="utf-8")
-    assert page.count(floor_table.BEGIN) == page.count(floor_table.END) == 1
-
-
 def test_dear_phases_are_left_to_arithmetic_in_every_round() -> None:
     told = ToldWithLooks()
     dear = Phase("a", every("text"), len, ("a, every frame",), "text")
@@ -157,6 +100,17 @@ def test_a_package_that_is_not_there_is_named_with_what_installs_it(peer: roster
     assert why.endswith(f"install: {peer.install}")
 
 
+def test_files_that_are_not_there_are_told_without_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    peer = roster.PEERS["insightface"]
+    why = roster.missing(peer, Library(tmp_path), lambda module: module)
+    assert why.startswith("~/.insightface/models/buffalo_l is not there; install: ")
+    roster.BUFFALO.expanduser().mkdir(parents=True)
+    assert roster.missing(peer, Library(tmp_path), lambda module: module) == ""
+
+
 def test_weights_that_are_not_there_are_named_with_what_pulls_them(tmp_path: Path) -> None:
     why = roster.missing(roster.PEERS["bytetrack"], Library(tmp_path), lambda module: module)
     assert why.endswith("reelsight models pull objects-yolo26n --accept-licence AGPL-3.0")
@@ -169,6 +123,37 @@ def test_both_figures_of_accuracy_are_told(group: str) -> None:
     assert row
     assert mine[0] in ".0123456789"
     assert theirs[0] in ".0123456789" or theirs == accuracy.UNKNOWN
+
+
+def test_only_the_program_that_was_scored_shows_the_score() -> None:
+    assert roster.scored("transnetv2")[2]
+    assert roster.scored("transnetv2-onnx") == ("", "", "")
+    assert roster.scored("a package of an older report") == ("", "", "")
+
+
+def test_figures_on_every_frame_are_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracy, "RECORDED", tmp_path / "figures.json")
+    sampled, every_frame = {"video_words": "29/37"}, {"video_words": "31/37"}
+    for figures, told in (
+        ({"text": sampled}, "29/37"),
+        ({"text every-frame": every_frame}, "on every frame 31/37"),
+        ({"text": sampled, "text every-frame": every_frame}, "29/37, on every frame 31/37"),
+        ({}, accuracy.UNKNOWN),
+    ):
+        accuracy.RECORDED.write_text(json.dumps({"figures": figures}))
+        assert accuracy.shown("text")[2] == told
+
+
+@pytest.mark.parametrize(("wanted", "step"), [({0, 6, 12}, 6), ({0, 1, 2}, 1), ({0}, sys.maxsize)])
+def test_frames_are_shown_at_the_step_of_those_that_are_wanted(wanted: set[int], step: int) -> None:
+    assert packages.stride(frozenset(wanted)) == step
+
+
+def test_supervision_gives_as_many_frames_as_are_wanted(tmp_path: Path) -> None:
+    pytest.importorskip("supervision", reason="supervision comes with the extra `bench`")
+    write_video(tmp_path / "clip.mp4", 7)
+    for wanted in ({0}, {0, 3, 6}):
+        assert len(list(packages.supervised(tmp_path / "clip.mp4", frozenset(wanted)))) == len(wanted)
 
 
 def test_an_unknown_row_is_an_error() -> None:
@@ -217,10 +202,11 @@ def test_every_second_round_goes_the_other_way() -> None:
     assert len(runs.of("a", "text")) == 3
 
 
-def test_a_package_that_fails_is_left_out_and_the_others_go_on() -> None:
+def test_a_package_that_fails_is_left_out_and_the_others_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     told, left_out = Told("a"), {}
     runs = measured([phase("ours"), phase("a"), phase("b")], 2, left_out, told)
-    assert left_out == {"a": "it failed: OSError: libGL.so.1 is missing"}
+    assert left_out == {"a": "it failed: OSError"}
+    assert "it failed: OSError: libGL.so.1 is missing" in capsys.readouterr().err
     assert told.order == ["ours", "a", "b", "b", "ours"]
     assert runs.parts("a") == []
     assert len(runs.of("b", "text")) == 2

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -22,31 +23,35 @@ BLIND = {"CUDA_VISIBLE_DEVICES": "-1"}
 @pytest.fixture(autouse=True)
 def _blind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    for name in ("REELSIGHT_DEVICE", "REELSIGHT_DECODE_DEVICE"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize(
-    ("settings", "queues"),
+    ("chosen", "queues"),
     [
-        (Settings(), "video,images"),
-        (Settings(device="cuda", decode_device="cuda"), "control,notify"),
-        (Settings(decode_device="cuda"), "images"),
+        ({}, "video,images"),
+        ({"device": "cuda", "decode_device": "cuda"}, "control,notify"),
+        ({"decode_device": "cuda"}, "images"),
     ],
 )
-def test_who_needs_no_device_starts_at_once(settings: Settings, queues: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_needs_no_device_starts_at_once(
+    chosen: dict[str, Any], queues: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(subprocess, "run", None)
-    devices.require_devices(settings, queues)
+    devices.require_devices(Settings(**chosen), queues)
 
 
 @pytest.mark.parametrize(
-    ("settings", "queues", "said"),
+    ("chosen", "said"),
     [
-        (Settings(device="tensorrt"), "video", "REELSIGHT_DEVICE is tensorrt, .*REELSIGHT_DEVICE to cpu"),
-        (Settings(decode_device="cuda"), "video", "FFmpeg cannot decode on cuda here .*REELSIGHT_DECODE_DEVICE to cpu"),
+        ({"device": "tensorrt"}, "REELSIGHT_DEVICE is tensorrt, .*REELSIGHT_DEVICE to cpu"),
+        ({"decode_device": "cuda"}, "FFmpeg cannot decode on cuda here .*REELSIGHT_DECODE_DEVICE to cpu"),
     ],
 )
-def test_a_missing_device_is_named_with_what_to_do(settings: Settings, queues: str, said: str) -> None:
+def test_a_missing_device_is_named_with_what_to_do(chosen: dict[str, Any], said: str) -> None:
     with pytest.raises(SetupError, match=said):
-        devices.require_devices(settings, queues)
+        devices.require_devices(Settings(**chosen), "video")
 
 
 @pytest.mark.skipif("cuda" in session.devices(), reason="the ONNX Runtime of the extra `gpu` is installed")

@@ -1,5 +1,6 @@
 """The profile by stage: spans in spans, what the rows add up to, and a flame graph that tells nothing of the machine."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -76,9 +77,10 @@ def counted() -> Spans:
     return spans
 
 
-def test_rows_add_up_to_the_processor_time() -> None:
+def test_every_span_is_in_a_row_and_what_is_left_in_its_own() -> None:
     found = table.profile(counted(), cpu_s=12.0, wall_s=8.0, cores=2)
-    assert table.accounted_s(found) == pytest.approx(12.0)
+    assert table.accounted_s(found) - found["others"][table.REST] == pytest.approx(10.5)
+    assert table.accounted_s({**found, "stages": {}}) == pytest.approx(3.0)  # decoding, handing over, the rest
     assert found["others"][table.REST] == pytest.approx(1.5)
     assert found["stages"]["faces"] == {"scaling": 0, "preparing": 2, "models": 4, "before and after models": 3}
     assert found["models"] == {"face-yunet": 4}
@@ -107,6 +109,45 @@ def test_a_flame_graph_keeps_functions_and_loses_folders() -> None:
     assert "add (lanes.py:3)" in made
     assert sys.path[-1] not in made
     assert "/tmp" not in made
+
+
+@pytest.fixture
+def stubborn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A py-spy that samples but does not end when it is told to; the file that its number will be in."""
+    program = tmp_path / "py-spy"
+    program.write_text(f"#!/bin/sh\ntrap '' INT\necho $$ > {tmp_path}/number\necho Sampling process\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr(flame, "_DRAWN_S", 0.1)
+    return tmp_path / "number"
+
+
+def test_a_py_spy_that_does_not_end_is_killed(stubborn: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"py-spy did not draw within 0\.1 s"), flame.drawn(tmp_path / "a.svg", "a"):
+        pass
+    assert_gone(stubborn)
+
+
+def test_a_py_spy_that_does_not_end_hides_no_error(stubborn: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="broken"), flame.drawn(tmp_path / "a.svg", "a"):
+        raise ValueError("broken")
+    assert_gone(stubborn)
+
+
+def test_a_py_spy_that_does_not_begin_is_killed(
+    stubborn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "py-spy"
+    program.write_text(program.read_text().replace("Sampling", "Refusing"))
+    monkeypatch.setattr(flame, "_BEGUN_S", 2.0)
+    with pytest.raises(RuntimeError, match="py-spy did not begin: Refusing process"), flame.drawn(tmp_path / "a", "a"):
+        pass
+    assert_gone(stubborn)
+
+
+def assert_gone(number: Path) -> None:
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number.read_text()), 0)
 
 
 def test_the_flame_graph_of_the_documentation_is_small_and_names_no_folders() -> None:

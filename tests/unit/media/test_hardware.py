@@ -14,11 +14,22 @@ from structlog.testing import capture_logs
 
 from pipeline.conduct.limits import decode_limits
 from pipeline.errors import SetupError
-from pipeline.media import decoder
-from pipeline.media.hardware import accelerator, is_its_fault, knows, require, tell_careful, tell_refused
+from pipeline.media import decoder, hardware
+from pipeline.media.decoder import Decoder, Doubt
+from pipeline.media.hardware import (
+    PICTURE,
+    accelerator,
+    is_its_fault,
+    knows,
+    require,
+    require_anew,
+    tell_careful,
+    tell_refused,
+)
 from pipeline.media.limits import DecodeLimits
 from pipeline.media.probe import probe
 from pipeline.media.reader import read
+from pipeline.media.tally import Tally
 from pipeline.media.types import I64, Stretch
 from pipeline.settings import Settings, settings_of
 from tests.support.media import Clip, number_shown, render
@@ -56,6 +67,23 @@ def test_a_gpu_that_is_not_there_is_an_error_and_not_replaced(tmp_path: Path) ->
     assert (asked.returncode, asked.stdout) == (1, "")
     assert "SetupError: FFmpeg cannot decode on cuda here" in asked.stderr
     assert "REELSIGHT_DECODE_DEVICE" in asked.stderr
+
+
+def test_the_picture_that_is_tried_is_a_whole_one() -> None:
+    (picture,) = (codec := av.CodecContext.create("h264", "r")).decode(av.Packet(PICTURE)) + codec.decode(None)
+    assert (picture.width, picture.height, picture.key_frame, picture.is_corrupt) == (256, 256, True, False)
+    assert np.all(picture.to_ndarray()[:256] == 64)
+
+
+@pytest.mark.parametrize("picture", [PICTURE, PICTURE[:32]])
+def test_a_device_without_a_decoder_is_an_error_too(picture: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose driver was given for computing only: FFmpeg finds the device, then decodes on the CPU for good."""
+    monkeypatch.setattr(hardware, "_made", lambda _: None)
+    monkeypatch.setattr(hardware, "PICTURE", picture)
+    with pytest.raises(
+        SetupError, match=r"cannot decode on cuda here .*NVIDIA_DRIVER_CAPABILITIES lists video.* to cpu"
+    ):
+        require_anew("cuda")
 
 
 @pytest.mark.skipif(not has_gpu(), reason="there is no NVIDIA GPU")
@@ -100,10 +128,39 @@ def test_what_the_device_failed_on_the_cpu_decodes_and_the_log_says_so(
     monkeypatch.setattr(decoder, "is_its_fault", lambda *_: next(faults, False))
     with capture_logs() as logs:
         assert numbers(path, without_device) == expected
-    assert [(line["event"], line["device"], line["codec"], line["reason"].split(":")[0]) for line in logs[:2]] == [
+    assert [(line["event"], line["device"], line["codec"], line["reason"].split(":")[0]) for line in logs] == [
         ("decoded_on_cpu", "cuda", "h264", "cuda failed"),
-        ("decoded_on_cpu", "cuda", "h264", "the file is damaged, or its times are of no use"),
+        ("decoded_on_cpu", "cuda", "h264", "frames are still missing, or the file's times are of no use"),
     ]
+
+
+def test_whoever_opens_a_file_again_has_told_why(tmp_path: Path, without_device: DecodeLimits) -> None:
+    path = render(tmp_path / "clip.mp4")
+    media, index = probe(path)
+    with capture_logs() as logs:
+        opened = Decoder(path, media, index, np.arange(40), without_device, lambda: None, Tally(), decoder.Care.NEAR)
+        opened._open()
+        opened.close()
+    assert len(logs) == 1
+
+
+@pytest.mark.parametrize(("pixels", "raised"), [("cuda", Doubt), ("yuv420p", MemoryError)])
+def test_memory_that_the_device_lacks_is_not_the_process_s(
+    pixels: str, raised: type[Exception], tmp_path: Path, without_device: DecodeLimits
+) -> None:
+    """NVDEC without a free surface calls that a lack of memory; the CPU decodes then. What the CPU lacks ends the run."""
+
+    def decode(_: object) -> None:
+        raise av.error.MemoryError(12, "Cannot allocate memory")
+
+    path = render(tmp_path / "clip.mp4", Clip(frames=3))
+    media, index = probe(path)
+    opened = Decoder(path, media, index, np.arange(3), without_device, lambda: None, Tally())
+    opened._codec = SimpleNamespace(decode=decode, is_hwaccel=True, pix_fmt=pixels, name="h264", profile="High")
+    with capture_logs() as logs, pytest.raises(raised):
+        opened._decoded(None)
+    opened.close()
+    assert [line["reason"] for line in logs] == (["cuda failed: Cannot allocate memory"] if pixels == "cuda" else [])
 
 
 def damaged(path: Path) -> Path:
@@ -140,17 +197,21 @@ def test_what_codecs_tell_of_themselves_is_what_the_log_says(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("on_device", "error", "its_fault"),
+    ("asked", "pixels", "error", "its_fault"),
     [
-        (True, av.error.ExternalError, True),
-        (False, av.error.ExternalError, False),
-        (True, av.error.InvalidDataError, False),
+        (True, "cuda", av.error.ExternalError, True),
+        (True, "cuda", av.error.MemoryError, True),
+        (True, "yuv420p10le", av.error.MemoryError, False),
+        (False, "yuv420p", av.error.ExternalError, False),
+        (True, "cuda", av.error.InvalidDataError, False),
+        (True, "cuda", av.error.ExitError, False),
     ],
 )
 def test_damage_of_a_file_is_not_the_device_s_fault(
-    on_device: bool, error: type[av.FFmpegError], its_fault: bool
+    asked: bool, pixels: str, error: type[av.FFmpegError], its_fault: bool
 ) -> None:
-    assert is_its_fault(SimpleNamespace(is_hwaccel=on_device), error(0, "")) == its_fault
+    codec = SimpleNamespace(is_hwaccel=asked, pix_fmt=pixels)
+    assert is_its_fault("cuda", codec, error(0, "")) == its_fault
 
 
 def test_whoever_looks_long_at_a_picture_does_not_stall_the_decoder(

@@ -55,6 +55,19 @@ def test_a_session_that_came_up_on_the_cpu_is_refused(device: Device, monkeypatc
         OnnxSession(adding(), name="m", version="1", placement=Placement(device))
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider")
+@pytest.mark.parametrize("missing", ["", " (libcuda.so.1: cannot open shared object file)"])
+def test_another_package_is_advised_only_where_a_library_is_missing(
+    missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "devices", lambda: ("cuda",))
+    monkeypatch.setattr(sessions, "_reason", lambda _: missing)
+    with pytest.raises(ModelError, match=r"model m cannot be loaded on cuda: .*protobuf") as raised:
+        OnnxSession(b"no model", name="m", version="1", placement=Placement("cuda"))
+    assert ("install onnxruntime-gpu" in str(raised.value)) == bool(missing)
+    assert missing in str(raised.value)
+
+
 @pytest.mark.skipif(IDLE not in ort.get_available_providers(), reason="ONNX Runtime was built without Azure")
 def test_a_provider_that_takes_no_node_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(placement.PROVIDERS, "cuda", IDLE)  # type: ignore[arg-type]

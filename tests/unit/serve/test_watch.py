@@ -11,6 +11,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from api.serve.watch import BUILD_S, RECONNECT_S, START_S, Watch
+from pipeline.devices import PATIENCE_S
 from pipeline.liveness import BUSY_S, WORKER, Facts, Register, Sign
 from pipeline.redis_client import redis_of
 from pipeline.settings import Settings
@@ -75,7 +76,8 @@ def watched(
 ) -> Iterator[tuple[Register, Looks, Any]]:
     """The register in a real Redis, what a watcher sees so many seconds later, and the server."""
     with redis_server(tmp_path) as server:
-        settings = Settings(data_dir=tmp_path, broker_url=server.unix, device=getattr(request, "param", "cpu"))
+        device, decode_device = getattr(request, "param", ("cpu", "cpu"))
+        settings = Settings(data_dir=tmp_path, broker_url=server.unix, device=device, decode_device=decode_device)
         watch = Watch(settings)
 
         def after(seconds: float) -> dict[int, str]:
@@ -104,9 +106,17 @@ def test_a_worker_that_stops_taking_is_found(watched: tuple[Register, Looks, Any
 
 
 @pytest.mark.parametrize(
-    ("watched", "patience"), [("cpu", START_S), ("cuda", START_S), ("tensorrt", BUILD_S)], indirect=["watched"]
+    ("watched", "patience"),
+    [
+        (("cpu", "cpu"), START_S),
+        (("cuda", "cpu"), START_S + PATIENCE_S),
+        (("cpu", "cuda"), START_S + PATIENCE_S),
+        (("tensorrt", "cuda"), BUILD_S),
+    ],
+    indirect=["watched"],
 )
 def test_a_worker_that_starts_has_time_to_load_models(watched: tuple[Register, Looks, Any], patience: float) -> None:
+    """And to try its devices before it does."""
     _, after, _ = watched
     assert after(0) == {}
     assert after(patience - 1) == {}
